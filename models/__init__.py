@@ -1,0 +1,1 @@
+"""Everything computed: uptime, sessions, anomaly, failure. Arrays in, arrays out; no I/O, no clock, no engine."""

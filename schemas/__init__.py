@@ -1,0 +1,1 @@
+"""What travels and what rests: topics, channels, telemetry, assets, faults, alerts. Imports nothing of ours."""
