@@ -1,0 +1,132 @@
+"""The deployment's topics: made with exact partition counts, checked, and asked how far they and their readers are."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import confluent_kafka as ck
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+
+from connectors.kafka.errors import KafkaUnreachableError, TopicError
+from connectors.kafka.producer import log_error
+from connectors.kafka.settings import KafkaSettings
+
+_DAY_MS: Final = 86_400_000
+_EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+
+def admin(settings: KafkaSettings) -> AdminClient:
+    """A client for questions about topics and groups."""
+    return AdminClient(settings.client("admin") | {"error_cb": log_error})
+
+
+def retention_days(settings: KafkaSettings) -> dict[str, float]:
+    """Topic -> days its records are kept."""
+    names = settings.topics
+    return {
+        names.raw: settings.raw_days,
+        names.telemetry: settings.telemetry_days,
+        names.rejects: settings.rejects_days,
+        names.alerts: settings.alerts_days,
+    }
+
+
+def ensure_topics(settings: KafkaSettings, client: AdminClient | None = None) -> list[str]:
+    """Make the topics that are missing; the names of those made. TopicError where one has another partition count."""
+    client = client or admin(settings)
+    missing = _missing(settings, client)
+    wanted = [
+        NewTopic(name, settings.partitions, settings.replication, config=_topic_config(settings, name))
+        for name in missing
+    ]
+    for name, future in client.create_topics(wanted).items() if wanted else ():
+        try:
+            future.result(settings.timeout_s)
+        except ck.KafkaException as error:
+            if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
+                raise TopicError(f"Kafka did not make the topic {name}: {error.args[0].str()}") from error
+    _missing(settings, client)
+    return missing
+
+
+def check_topics(settings: KafkaSettings, client: AdminClient | None = None) -> None:
+    """TopicError unless all topics are there with the partition count of the settings."""
+    missing = _missing(settings, client or admin(settings))
+    if missing:
+        raise TopicError(f"topics missing in Kafka: {', '.join(missing)}. Make them: chargewell migrate")
+
+
+def partition_counts(settings: KafkaSettings, client: AdminClient | None = None) -> dict[str, int]:
+    """Topic -> number of partitions, for those of our topics that are there."""
+    client = client or admin(settings)
+    try:
+        found = client.list_topics(timeout=settings.timeout_s).topics
+    except ck.KafkaException as error:
+        raise KafkaUnreachableError(settings.bootstrap, error.args[0].str()) from error
+    return {name: len(found[name].partitions) for name in retention_days(settings) if name in found}
+
+
+def _missing(settings: KafkaSettings, client: AdminClient) -> list[str]:
+    counts = partition_counts(settings, client)
+    for name, count in counts.items():
+        if count != settings.partitions:
+            raise TopicError(
+                f"topic {name} has {count} partitions, the setting kafka.partitions says {settings.partitions}. "
+                f"Partition counts are part of the deployment: a station would change its partition and its order be "
+                f"lost. Set kafka.partitions = {count}, or start a new deployment under another namespace"
+            )
+    return [name for name in retention_days(settings) if name not in counts]
+
+
+def _topic_config(settings: KafkaSettings, name: str) -> dict[str, str]:
+    return {
+        "retention.ms": str(round(retention_days(settings)[name] * _DAY_MS)),
+        "max.message.bytes": str(settings.message_max_bytes),
+        "cleanup.policy": "delete",
+    }
+
+
+def ends(settings: KafkaSettings, topic: str, client: AdminClient | None = None) -> dict[int, tuple[int, int]]:
+    """Partition -> (first offset held, offset of the next record)."""
+    client = client or admin(settings)
+    parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
+    low = _offsets(settings, client, parts, _EARLIEST)
+    high = _offsets(settings, client, parts, _LATEST)
+    return {p: (low[p], high[p]) for p in low}
+
+
+def offsets_at(settings: KafkaSettings, topic: str, at_us: int, client: AdminClient | None = None) -> dict[int, int]:
+    """Partition -> offset of the first record whose Kafka time is `at_us` (microseconds) or later; its end where none is."""
+    client = client or admin(settings)
+    parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
+    found = _offsets(settings, client, parts, OffsetSpec.for_timestamp(at_us // 1_000))
+    high = _offsets(settings, client, parts, _LATEST)
+    return {p: offset if offset >= 0 else high[p] for p, offset in found.items()}
+
+
+def committed(settings: KafkaSettings, group: str, topic: str, client: AdminClient | None = None) -> dict[int, int]:
+    """Partition -> offset the group `group` told last (for lag tools; the truth is in the flow's recovery store)."""
+    client = client or admin(settings)
+    asked = ck.ConsumerGroupTopicPartitions(settings.named(group))
+    try:
+        result = next(iter(client.list_consumer_group_offsets([asked]).values())).result(settings.timeout_s)
+    except ck.KafkaException as error:
+        raise KafkaUnreachableError(settings.bootstrap, error.args[0].str()) from error
+    return {t.partition: t.offset for t in result.topic_partitions if t.topic == topic and t.offset >= 0}
+
+
+def lag(settings: KafkaSettings, group: str, topic: str, client: AdminClient | None = None) -> dict[int, int]:
+    """Partition -> records that `group` has still to read, as of its last commit (all of them where it made none)."""
+    client = client or admin(settings)
+    done = committed(settings, group, topic, client)
+    return {p: high - max(low, done.get(p, low)) for p, (low, high) in ends(settings, topic, client).items()}
+
+
+def _offsets(
+    settings: KafkaSettings, client: AdminClient, parts: Iterable[ck.TopicPartition], spec: Any
+) -> dict[int, int]:
+    futures = client.list_offsets(dict.fromkeys(parts, spec), request_timeout=settings.timeout_s)
+    try:
+        return {part.partition: int(future.result(settings.timeout_s).offset) for part, future in futures.items()}
+    except (ck.KafkaException, TimeoutError) as error:
+        raise KafkaUnreachableError(settings.bootstrap, error) from error
