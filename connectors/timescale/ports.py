@@ -1,0 +1,54 @@
+"""Port ids to port numbers. A port that nobody registered is entered as discovered, so its rows have a place at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from connectors.timescale.queries import query
+
+
+def split_port(port: str) -> tuple[str, int]:
+    """Station and number of a port id such as `DE-B-014/2`; ValueError if it is none."""
+    station, slash, number = port.rpartition("/")
+    if not (slash and station and number.isascii() and number.isdigit()):
+        raise ValueError(f"port id {port!r}: <station>/<number> is wanted, e.g. DE-B-014/2")
+    return station, int(number)
+
+
+class PortNumbers:
+    """The numbers of ports, read once a port and kept: a port never changes its number."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+
+    def of(self, conn: psycopg.Connection[Any], ports: Sequence[str]) -> NDArray[np.int32]:
+        """The numbers of `ports`, in their order.
+
+        Enters unknown ports (and their stations) as discovered, in statements of their own: call it outside a transaction,
+        so that two flows which meet the same new ports do not wait for each other.
+        """
+        missing = sorted({port for port in ports if port not in self._number})
+        if missing:
+            self._number.update(_read(conn, missing))
+            unknown = [port for port in missing if port not in self._number]
+            if unknown:
+                discover(conn, unknown)
+                self._number.update(_read(conn, unknown))
+        return np.fromiter((self._number[port] for port in ports), np.int32, len(ports))
+
+
+def discover(conn: psycopg.Connection[Any], ports: Sequence[str]) -> None:
+    """Enter `ports` and their stations as discovered where they are not known. ValueError for what is no port id."""
+    parts = [split_port(port) for port in ports]
+    conn.execute(query("discover_stations"), {"stations": sorted({station for station, _ in parts})})
+    conn.execute(
+        query("discover_ports"),
+        {"ports": list(ports), "stations": [s for s, _ in parts], "numbers": [n for _, n in parts]},
+    )
+
+
+def _read(conn: psycopg.Connection[Any], ports: Sequence[str]) -> dict[str, int]:
+    return dict(conn.execute(query("port_numbers"), {"ports": list(ports)}).fetchall())

@@ -1,0 +1,147 @@
+-- Named queries: `-- name: what it is for`, then one statement. Parameters are %(named)s.
+
+-- port_numbers: numbers of known ports
+SELECT port, port_no FROM port WHERE port = ANY(%(ports)s);
+
+-- discover_stations: enter stations that spoke before anyone registered them
+INSERT INTO station (station, discovered)
+SELECT station, true FROM unnest(%(stations)s::text[]) AS u (station)
+WHERE NOT EXISTS (SELECT FROM station s WHERE s.station = u.station)
+ORDER BY station
+ON CONFLICT DO NOTHING;
+
+-- discover_ports: enter ports that spoke before anyone registered them
+INSERT INTO port (port, station, number, discovered)
+SELECT port, station, number, true
+FROM unnest(%(ports)s::text[], %(stations)s::text[], %(numbers)s::int[]) AS u (port, station, number)
+ORDER BY port
+ON CONFLICT DO NOTHING;
+
+-- flow_progress: last stored raw offset of each shard of a flow
+SELECT shard, origin FROM flow_progress WHERE flow = %(flow)s;
+
+-- lock_progress: last stored raw offset of one shard, held until the transaction ends
+SELECT origin FROM flow_progress WHERE flow = %(flow)s AND shard = %(shard)s FOR UPDATE;
+
+-- set_progress: mark what is stored, never going back
+INSERT INTO flow_progress AS p (flow, shard, origin) VALUES (%(flow)s, %(shard)s, %(origin)s)
+ON CONFLICT (flow, shard) DO UPDATE SET origin = greatest(p.origin, excluded.origin);
+
+-- add_audit: add what became of lines to the sums of their station and hour
+INSERT INTO audit_hour AS a (flow, station, hour, received, stored, repeated, superseded, rejected)
+SELECT %(flow)s, station, hour, stored + repeated + superseded + rejected, stored, repeated, superseded, rejected
+FROM unnest(%(station)s::text[], %(hour)s::timestamptz[], %(stored)s::bigint[], %(repeated)s::bigint[],
+            %(superseded)s::bigint[], %(rejected)s::bigint[]) AS u (station, hour, stored, repeated, superseded, rejected)
+ORDER BY station, hour
+ON CONFLICT (flow, station, hour) DO UPDATE SET
+    received = a.received + excluded.received, stored = a.stored + excluded.stored,
+    repeated = a.repeated + excluded.repeated, superseded = a.superseded + excluded.superseded,
+    rejected = a.rejected + excluded.rejected;
+
+-- lock_holder: who holds an advisory lock
+SELECT a.application_name, l.pid, a.backend_start
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.classid::bigint = (%(key)s::bigint >> 32) & 4294967295 AND l.objid::bigint = %(key)s::bigint & 4294967295
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
+-- span_split: of an interval that lies around a whole span, the end behind it becomes an interval of its own
+INSERT INTO {table} (port_no, from_at, to_at{rest})
+SELECT t.port_no, g.end_at, t.to_at{rest_of_t}
+FROM unnest(%(port_no)s::int[], %(start)s::timestamptz[], %(end)s::timestamptz[])
+    AS g (port_no, start_at, end_at) JOIN {table} t USING (port_no)
+WHERE t.from_at = (
+    SELECT b.from_at FROM {table} b WHERE b.port_no = g.port_no AND b.from_at < g.start_at
+    ORDER BY b.from_at DESC LIMIT 1)
+  AND coalesce(t.to_at, 'infinity') > g.end_at;
+
+-- span_clear: intervals inside a span go
+DELETE FROM {table} t
+USING unnest(%(port_no)s::int[], %(start)s::timestamptz[], %(end)s::timestamptz[])
+    AS g (port_no, start_at, end_at)
+WHERE t.port_no = g.port_no AND t.from_at >= g.start_at AND coalesce(t.to_at, 'infinity') <= g.end_at;
+
+-- span_cut_begin: an interval that begins inside a span and ends behind it begins where the span ends
+UPDATE {table} t SET from_at = g.end_at
+FROM unnest(%(port_no)s::int[], %(start)s::timestamptz[], %(end)s::timestamptz[])
+    AS g (port_no, start_at, end_at)
+WHERE t.port_no = g.port_no AND t.from_at >= g.start_at AND t.from_at < g.end_at;
+
+-- span_cut_end: an interval that begins before a span and ends in it ends where the span begins
+UPDATE {table} t SET to_at = g.start_at
+FROM unnest(%(port_no)s::int[], %(start)s::timestamptz[], %(end)s::timestamptz[])
+    AS g (port_no, start_at, end_at)
+WHERE t.port_no = g.port_no AND t.from_at = (
+    SELECT b.from_at FROM {table} b WHERE b.port_no = g.port_no AND b.from_at < g.start_at
+    ORDER BY b.from_at DESC LIMIT 1)
+  AND coalesce(t.to_at, 'infinity') > g.start_at;
+
+-- recompute_reading_1m: make minutes anew from the readings that stand; a minute without readings goes
+WITH wanted AS (
+    SELECT DISTINCT port_no, minute FROM unnest(%(port_no)s::int[], %(minute)s::timestamptz[]) AS u (port_no, minute)
+), made AS (
+    SELECT w.port_no, w.minute AS at, a.*
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT
+            count(*)::int AS n,
+            avg(voltage)::real AS voltage_mean,
+            min(voltage) AS voltage_min,
+            max(voltage) AS voltage_max,
+            avg(voltage_l1)::real AS voltage_l1_mean,
+            avg(voltage_l2)::real AS voltage_l2_mean,
+            avg(voltage_l3)::real AS voltage_l3_mean,
+            avg(current)::real AS current_mean,
+            min(current) AS current_min,
+            max(current) AS current_max,
+            avg(current_l1)::real AS current_l1_mean,
+            avg(current_l2)::real AS current_l2_mean,
+            avg(current_l3)::real AS current_l3_mean,
+            avg(power)::real AS power_mean,
+            min(power) AS power_min,
+            max(power) AS power_max,
+            avg(power_offered)::real AS power_offered_mean,
+            avg(current_offered)::real AS current_offered_mean,
+            avg(current_requested)::real AS current_requested_mean,
+            avg(soc)::real AS soc_mean,
+            avg(temp_connector)::real AS temp_connector_mean,
+            min(temp_connector) AS temp_connector_min,
+            max(temp_connector) AS temp_connector_max,
+            avg(temp_internal)::real AS temp_internal_mean,
+            min(temp_internal) AS temp_internal_min,
+            max(temp_internal) AS temp_internal_max,
+            avg(temp_ambient)::real AS temp_ambient_mean,
+            avg(fan_rpm)::real AS fan_rpm_mean,
+            (array_agg(energy ORDER BY at DESC) FILTER (WHERE energy IS NOT NULL))[1] AS energy_last
+        FROM reading r WHERE r.port_no = w.port_no AND r.at >= w.minute AND r.at < w.minute + INTERVAL '1 minute'
+    ) a
+), gone AS (
+    DELETE FROM reading_1m m USING made WHERE m.port_no = made.port_no AND m.at = made.at AND made.n = 0
+)
+INSERT INTO reading_1m (
+    port_no, at, n,
+    voltage_mean, voltage_min, voltage_max, voltage_l1_mean, voltage_l2_mean, voltage_l3_mean, current_mean,
+    current_min, current_max, current_l1_mean, current_l2_mean, current_l3_mean, power_mean, power_min, power_max,
+    power_offered_mean, current_offered_mean, current_requested_mean, soc_mean, temp_connector_mean,
+    temp_connector_min, temp_connector_max, temp_internal_mean, temp_internal_min, temp_internal_max,
+    temp_ambient_mean, fan_rpm_mean, energy_last
+)
+SELECT
+    port_no, at, n,
+    voltage_mean, voltage_min, voltage_max, voltage_l1_mean, voltage_l2_mean, voltage_l3_mean, current_mean,
+    current_min, current_max, current_l1_mean, current_l2_mean, current_l3_mean, power_mean, power_min, power_max,
+    power_offered_mean, current_offered_mean, current_requested_mean, soc_mean, temp_connector_mean,
+    temp_connector_min, temp_connector_max, temp_internal_mean, temp_internal_min, temp_internal_max,
+    temp_ambient_mean, fan_rpm_mean, energy_last
+FROM made WHERE n > 0 ORDER BY port_no, at
+ON CONFLICT (port_no, at) DO UPDATE SET
+    n = excluded.n,
+    voltage_mean = excluded.voltage_mean, voltage_min = excluded.voltage_min, voltage_max = excluded.voltage_max,
+    voltage_l1_mean = excluded.voltage_l1_mean, voltage_l2_mean = excluded.voltage_l2_mean, voltage_l3_mean = excluded.voltage_l3_mean,
+    current_mean = excluded.current_mean, current_min = excluded.current_min, current_max = excluded.current_max,
+    current_l1_mean = excluded.current_l1_mean, current_l2_mean = excluded.current_l2_mean, current_l3_mean = excluded.current_l3_mean,
+    power_mean = excluded.power_mean, power_min = excluded.power_min, power_max = excluded.power_max,
+    power_offered_mean = excluded.power_offered_mean, current_offered_mean = excluded.current_offered_mean, current_requested_mean = excluded.current_requested_mean,
+    soc_mean = excluded.soc_mean, temp_connector_mean = excluded.temp_connector_mean, temp_connector_min = excluded.temp_connector_min,
+    temp_connector_max = excluded.temp_connector_max, temp_internal_mean = excluded.temp_internal_mean, temp_internal_min = excluded.temp_internal_min,
+    temp_internal_max = excluded.temp_internal_max, temp_ambient_mean = excluded.temp_ambient_mean, fan_rpm_mean = excluded.fan_rpm_mean,
+    energy_last = excluded.energy_last;
