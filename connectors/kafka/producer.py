@@ -1,5 +1,6 @@
 """Writing to Kafka so that a record that was not written is never taken for one that was."""
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from connectors.kafka.settings import KafkaSettings
 
 LINGER_MS: Final = 5
 _FULL_WAIT_S: Final = 0.05
+_SLICE_S: Final = 0.2  # a flush is waited for in slices, so that signals are heard meanwhile
 
 Headers = list[tuple[str, str | bytes | None]]
 OnDelivery = Callable[[ck.KafkaError | None, ck.Message], None]
@@ -18,15 +20,18 @@ OnDelivery = Callable[[ck.KafkaError | None, ck.Message], None]
 log = structlog.get_logger(__name__)
 
 
-def producer_config(settings: KafkaSettings, name: str, *, patience_s: float = 300.0) -> dict[str, Any]:
+def producer_config(
+    settings: KafkaSettings, name: str, *, patience_s: float = 300.0, linger_ms: float = LINGER_MS
+) -> dict[str, Any]:
     """Producers of ours: acks=all, idempotent, 5 ms of linger, and Java's partitioner (librdkafka's default is another).
 
-    `patience_s` is how long a record is tried before it counts as failed; 0: for ever.
+    `patience_s` is how long a record is tried before it counts as failed; 0: for ever. `linger_ms` is how long a record
+    waits for company: 0 for those who send few, large records and want them there at once.
     """
     return settings.client(name) | {
         "acks": "all",
         "enable.idempotence": True,
-        "linger.ms": LINGER_MS,
+        "linger.ms": linger_ms,
         "partitioner": "murmur2_random",
         "compression.type": settings.compression,
         "message.max.bytes": settings.message_max_bytes,
@@ -49,9 +54,10 @@ class Producer:
     back to its last flush: a flow lets itself be restarted.
     """
 
-    def __init__(self, settings: KafkaSettings, name: str, *, patience_s: float = 300.0) -> None:
-        self._producer = ck.Producer(producer_config(settings, name, patience_s=patience_s))
-        self._patience_s = patience_s
+    def __init__(
+        self, settings: KafkaSettings, name: str, *, patience_s: float = 300.0, linger_ms: float = LINGER_MS
+    ) -> None:
+        self._producer = ck.Producer(producer_config(settings, name, patience_s=patience_s, linger_ms=linger_ms))
         self._failed: str | None = None
         self._failures = 0
 
@@ -95,10 +101,12 @@ class Producer:
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Return once all is confirmed; DeliveryError if something failed or is unconfirmed after `timeout_s` (None: wait on)."""
-        left = self._producer.flush(-1 if timeout_s is None else timeout_s)
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while left := self._producer.flush(_SLICE_S):
+            self._check()
+            if end is not None and time.monotonic() >= end:
+                raise DeliveryError(f"{left} records were not confirmed by Kafka within {timeout_s} s")
         self._check()
-        if left:
-            raise DeliveryError(f"{left} records were not confirmed by Kafka within {timeout_s} s")
 
     def close(self) -> None:
         """Drop what is not confirmed, without waiting; to keep it, flush first."""
