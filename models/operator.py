@@ -58,6 +58,18 @@ class ReplaceSpan:
 
 
 @dataclass(slots=True)
+class Delete:
+    """Rows of `table` whose key stands here are taken away; a key that is not there is no error. Fields as in `Upsert`;
+    `columns` holds the key columns only. It takes effect before the writes that stand behind it."""
+
+    table: str
+    key: tuple[str, ...]
+    ports: list[str]
+    port: np.ndarray
+    columns: dict[str, Column]
+
+
+@dataclass(slots=True)
 class Recompute:
     """Minutes (start, in microseconds) of ports that `table` must recompute from `reading` in the same transaction."""
 
@@ -67,7 +79,7 @@ class Recompute:
     minute: np.ndarray
 
 
-Write = Append | Upsert | ReplaceSpan | Recompute
+Write = Append | Upsert | ReplaceSpan | Delete | Recompute
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
--- What the flows made of it. Everything here can be computed again from 0002.
+-- What the flows made of it: minutes and scores (sessions are in 0005, uptime in 0006). All of it can be computed again from 0002.
 
 CREATE TABLE reading_1m (
     at timestamptz NOT NULL,
@@ -25,83 +25,6 @@ CREATE TABLE reading_1m (
     PRIMARY KEY (port_no, at)
 );
 COMMENT ON TABLE reading_1m IS 'Readings of one port by the minute: at is its beginning, n the number of readings in it';
-
-CREATE TABLE charging_session (
-    port_no int NOT NULL,
-    session_key text NOT NULL,
-    session text,
-    connector int,
-    token text,
-    state text NOT NULL DEFAULT 'open',
-    attempt_at timestamptz,
-    started_at timestamptz,
-    ended_at timestamptz,
-    charging_from timestamptz,
-    charging_to timestamptz,
-    charging_s double precision,
-    meter_start_wh double precision,
-    meter_end_wh double precision,
-    energy_register_wh double precision,
-    energy_integrated_wh double precision,
-    power_max_w real,
-    power_mean_w real,
-    power_offered_w real,
-    power_rated_w real,
-    outcome text,
-    stop_reason text,
-    party text,
-    version int NOT NULL DEFAULT 1,
-    PRIMARY KEY (port_no, session_key)
-);
-CREATE INDEX charging_session_started ON charging_session (started_at);
-COMMENT ON TABLE charging_session IS 'A charging session from the attempt to the end; energy by the register and integrated from power, side by side';
-COMMENT ON COLUMN charging_session.session_key IS 'The transaction id where one is known, else at:<start in microseconds>';
-COMMENT ON COLUMN charging_session.token IS 'Keyed hash of the RFID or contract id';
-
-CREATE TABLE availability (
-    port_no int NOT NULL,
-    from_at timestamptz NOT NULL,
-    to_at timestamptz,
-    state text NOT NULL CHECK (state IN ('up', 'down', 'unobserved')),
-    reason text NOT NULL,
-    detail text,
-    PRIMARY KEY (port_no, from_at),
-    CHECK (to_at > from_at)
-);
-COMMENT ON TABLE availability IS 'Was the port up, down, or out of our sight; intervals of one port do not overlap; to_at null = still so';
-
-CREATE TABLE uptime_rolling (
-    at timestamptz NOT NULL,
-    port_no int NOT NULL,
-    up_1h real,
-    up_24h real,
-    up_7d real,
-    up_30d real,
-    observed_s_30d real,
-    PRIMARY KEY (port_no, at)
-);
-COMMENT ON TABLE uptime_rolling IS 'Share of observed time (0..1) that the port was up in the time before the full hour `at`';
-
-CREATE TABLE uptime_now (
-    port_no int PRIMARY KEY,
-    at timestamptz NOT NULL,
-    up_1h real,
-    up_24h real,
-    up_7d real,
-    up_30d real,
-    observed_s_30d real
-);
-COMMENT ON TABLE uptime_now IS 'The newest rolling uptime of each port';
-
-CREATE TABLE uptime_daily (
-    port_no int NOT NULL,
-    day date NOT NULL,
-    up_s real NOT NULL,
-    down_s real NOT NULL,
-    unobserved_s real NOT NULL,
-    PRIMARY KEY (port_no, day)
-);
-COMMENT ON TABLE uptime_daily IS 'Seconds up, down and unobserved of each port by the local day of its site';
 
 CREATE TABLE anomaly_score (
     at timestamptz NOT NULL,
