@@ -145,3 +145,52 @@ ON CONFLICT (port_no, at) DO UPDATE SET
     temp_connector_max = excluded.temp_connector_max, temp_internal_mean = excluded.temp_internal_mean, temp_internal_min = excluded.temp_internal_min,
     temp_internal_max = excluded.temp_internal_max, temp_ambient_mean = excluded.temp_ambient_mean, fan_rpm_mean = excluded.fan_rpm_mean,
     energy_last = excluded.energy_last;
+
+-- dump_tables: our tables and their comments
+SELECT c.relname, obj_description(c.oid, 'pg_class')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p')
+  AND NOT starts_with(c.relname, '_yoyo') AND NOT starts_with(c.relname, 'procrastinate')
+ORDER BY c.relname;
+
+-- dump_columns: columns of a table as lines of its CREATE TABLE
+SELECT concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod),
+    CASE WHEN a.attidentity <> '' THEN 'GENERATED ALWAYS AS IDENTITY' END,
+    CASE WHEN a.attnotnull THEN 'NOT NULL' END, 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid))
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- dump_constraints: keys and checks of a table as lines of its CREATE TABLE
+SELECT format('CONSTRAINT %%s %%s', k.conname, pg_get_constraintdef(k.oid))
+FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND k.contype IN ('p', 'u', 'c', 'f', 'x')
+ORDER BY k.contype = 'p' DESC, k.conname;
+
+-- dump_indexes: indexes that no key brings along
+SELECT replace(pg_get_indexdef(i.indexrelid), n.nspname || '.', '')
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)
+  AND NOT starts_with(c.relname, '_yoyo') AND NOT starts_with(c.relname, 'procrastinate')
+ORDER BY 1;
+
+-- dump_views: public views with their columns and comments
+SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum),
+    obj_description(c.oid, 'pg_class')
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE n.nspname = %(pub)s AND c.relkind = 'v'
+GROUP BY c.oid, c.relname ORDER BY c.relname;
+
+-- dump_hypertables: hypertables and the width of their chunks
+SELECT format('-- HYPERTABLE %%s by %%s, chunks of %%s', d.hypertable_name, d.column_name, d.time_interval)
+FROM timescaledb_information.dimensions d
+WHERE d.hypertable_schema = %(schema)s ORDER BY d.hypertable_name;
