@@ -41,30 +41,55 @@ CREATE TABLE availability (
 -- A charging session from the attempt to the end; energy by the register and integrated from power, side by side
 CREATE TABLE charging_session (
     port_no integer NOT NULL,
+    connector integer,
     session_key text NOT NULL,
     session text,
-    connector integer,
     token text,
-    state text NOT NULL DEFAULT 'open'::text,
-    attempt_at timestamp with time zone,
-    started_at timestamp with time zone,
-    ended_at timestamp with time zone,
+    state text NOT NULL,
+    outcome text NOT NULL,
+    party text,
+    stop_reason text,
+    valid_stop boolean,
+    fault_family text,
+    fault_code text,
+    start_mode text,
+    attempt_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
     charging_from timestamp with time zone,
-    charging_to timestamp with time zone,
-    charging_s double precision,
-    meter_start_wh double precision,
-    meter_end_wh double precision,
+    first_power_at timestamp with time zone,
+    last_power_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    as_of timestamp with time zone NOT NULL,
+    charging_s double precision NOT NULL,
+    suspended_ev_s double precision NOT NULL,
+    suspended_evse_s double precision NOT NULL,
+    idle_s double precision NOT NULL,
+    energy_wh double precision,
+    energy_source text,
     energy_register_wh double precision,
     energy_integrated_wh double precision,
+    meter_start_wh double precision,
+    meter_end_wh double precision,
+    measured_s double precision NOT NULL,
+    power_s double precision NOT NULL,
     power_max_w real,
     power_mean_w real,
     power_offered_w real,
     power_rated_w real,
-    outcome text,
-    stop_reason text,
-    party text,
-    version integer NOT NULL DEFAULT 1,
-    CONSTRAINT charging_session_pkey PRIMARY KEY (port_no, session_key)
+    offered_share real,
+    rated_share real,
+    below_offered_share real,
+    below_requested_share real,
+    soc_start real,
+    soc_end real,
+    samples integer NOT NULL,
+    register_resets integer NOT NULL,
+    quality integer NOT NULL,
+    needs_repair boolean NOT NULL,
+    version integer NOT NULL,
+    CONSTRAINT charging_session_pkey PRIMARY KEY (port_no, session_key),
+    CONSTRAINT charging_session_outcome_check CHECK ((outcome = ANY (ARRAY['open'::text, 'success'::text, 'failed'::text, 'cut'::text, 'unknown'::text]))),
+    CONSTRAINT charging_session_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
 );
 
 -- A plug of a port and its standard
@@ -322,25 +347,33 @@ CREATE TABLE tariff (
     CONSTRAINT tariff_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
--- Seconds up, down and unobserved of each port by the local day of its site
+-- Seconds up, down and unobserved of each port by the local day of its site; today up to the last full hour
 CREATE TABLE uptime_daily (
     port_no integer NOT NULL,
     day date NOT NULL,
-    up_s real NOT NULL,
-    down_s real NOT NULL,
-    unobserved_s real NOT NULL,
+    up_s double precision NOT NULL,
+    down_s double precision NOT NULL,
+    unobserved_s double precision NOT NULL,
+    faulted_s double precision NOT NULL,
+    unavailable_s double precision NOT NULL,
+    silence_s double precision NOT NULL,
+    energy_s double precision NOT NULL,
     CONSTRAINT uptime_daily_pkey PRIMARY KEY (port_no, day)
 );
 
--- The newest rolling uptime of each port
+-- State of each port at the minute `at`, since when, and its rolling uptime; windows begin on a full hour
 CREATE TABLE uptime_now (
-    port_no integer NOT NULL,
     at timestamp with time zone NOT NULL,
+    since timestamp with time zone NOT NULL,
+    port_no integer NOT NULL,
     up_1h real,
     up_24h real,
     up_7d real,
     up_30d real,
     observed_s_30d real,
+    state text NOT NULL,
+    reason text NOT NULL,
+    detail text,
     CONSTRAINT uptime_now_pkey PRIMARY KEY (port_no)
 );
 
@@ -356,6 +389,7 @@ CREATE TABLE uptime_rolling (
     CONSTRAINT uptime_rolling_pkey PRIMARY KEY (port_no, at)
 );
 
+CREATE INDEX charging_session_repair ON charging_session USING btree (started_at) WHERE needs_repair;
 CREATE INDEX charging_session_started ON charging_session USING btree (started_at);
 CREATE INDEX port_station ON port USING btree (station);
 CREATE INDEX reject_received_at ON reject USING btree (received_at);
@@ -368,12 +402,17 @@ CREATE INDEX reject_received_at ON reject USING btree (received_at);
 -- VIEW availability: Intervals in which a port was up, down or unobserved; to_at null = still so; port text, from_at
 --     timestamp with time zone, to_at timestamp with time zone, state text, reason text, detail text, port_no integer
 -- VIEW charging_session: Charging sessions: energy by register and integrated, power, reason of the end, who answers
---     for it; port text, port_no integer, session_key text, session text, connector integer, token text, state text,
---     attempt_at timestamp with time zone, started_at timestamp with time zone, ended_at timestamp with time zone,
---     charging_from timestamp with time zone, charging_to timestamp with time zone, charging_s double precision,
---     meter_start_wh double precision, meter_end_wh double precision, energy_register_wh double precision,
---     energy_integrated_wh double precision, power_max_w real, power_mean_w real, power_offered_w real, power_rated_w
---     real, outcome text, stop_reason text, party text, version integer
+--     for it; port text, port_no integer, connector integer, session_key text, session text, token text, state text,
+--     outcome text, party text, stop_reason text, valid_stop boolean, fault_family text, fault_code text, start_mode
+--     text, attempt_at timestamp with time zone, started_at timestamp with time zone, charging_from timestamp with
+--     time zone, first_power_at timestamp with time zone, last_power_at timestamp with time zone, ended_at timestamp
+--     with time zone, as_of timestamp with time zone, charging_s double precision, suspended_ev_s double precision,
+--     suspended_evse_s double precision, idle_s double precision, energy_wh double precision, energy_source text,
+--     energy_register_wh double precision, energy_integrated_wh double precision, meter_start_wh double precision,
+--     meter_end_wh double precision, measured_s double precision, power_s double precision, power_max_w real,
+--     power_mean_w real, power_offered_w real, power_rated_w real, offered_share real, rated_share real,
+--     below_offered_share real, below_requested_share real, soc_start real, soc_end real, samples integer,
+--     register_resets integer, quality integer, needs_repair boolean, version integer
 -- VIEW event: What happened at a port: status, session, boot, fault, connection, ...; port text, at timestamp with
 --     time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
 -- VIEW port: Every port with its station and site; discovered = not registered yet, so in no statement; port text,
@@ -401,9 +440,11 @@ CREATE INDEX reject_received_at ON reject USING btree (received_at);
 --     per_session numeric, per_minute numeric, idle_per_minute numeric, tax_percent numeric, site text, port text,
 --     valid_from timestamp with time zone, valid_to timestamp with time zone
 -- VIEW uptime_daily: Seconds up, down and unobserved by the local day of the site; port text, port_no integer, day
---     date, up_s real, down_s real, unobserved_s real
--- VIEW uptime_now: The newest rolling uptime of each port; port text, port_no integer, at timestamp with time zone,
---     up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d real
+--     date, up_s double precision, down_s double precision, unobserved_s double precision, faulted_s double
+--     precision, unavailable_s double precision, silence_s double precision, energy_s double precision
+-- VIEW uptime_now: The newest rolling uptime of each port; port text, at timestamp with time zone, since timestamp
+--     with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d real, state
+--     text, reason text, detail text
 -- VIEW uptime_rolling: Share of observed time that a port was up, hour by hour, over 1 h, 24 h, 7 d, 30 d; port text,
 --     at timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d
 --     real

@@ -24,7 +24,7 @@ from connectors.timescale.shapes import Shape, shape_of
 from connectors.timescale.spans import replace_spans
 from connectors.timescale.tally import LINES, Counts, Tally
 from connectors.timescale.upsert import Tables
-from models.operator import Append, Outputs, Recompute, ReplaceSpan, Upsert, Write
+from models.operator import Append, Delete, Outputs, Recompute, ReplaceSpan, Upsert, Write
 
 log = structlog.get_logger(__name__)
 
@@ -144,6 +144,10 @@ class Writer:
                 self._tables.replace(conn, shape, columns, ("port_no", *upsert.key))
         elif kind is ReplaceSpan:
             replace_spans(conn, shape, group, self._numbers)
+        elif kind is Delete:
+            for delete in group:
+                columns = self._with_port(conn, shape, delete, slice(None))
+                self._tables.remove(conn, shape, columns, ("port_no", *delete.key))
         else:
             self._recompute(conn, group)
 
@@ -162,7 +166,7 @@ class Writer:
             stations, station = _stations(append, columns, rows)
             tally.lines(append.table, stations, station, columns["received_at"], outcome)
 
-    def _with_port(self, conn: Connection, shape: Shape, write: Append | Upsert, rows: Any) -> dict[str, Any]:
+    def _with_port(self, conn: Connection, shape: Shape, write: Append | Upsert | Delete, rows: Any) -> dict[str, Any]:
         columns = {name: _taken(column, rows) for name, column in write.columns.items()}
         if "port_no" in shape.types:
             columns["port_no"] = self._numbers.of(conn, write.ports)[write.port[rows]]

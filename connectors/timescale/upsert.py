@@ -67,6 +67,20 @@ class Tables:
         )
         conn.execute(_insert(shape, newest, columns, key, merge=False))
 
+    def remove(
+        self, conn: psycopg.Connection[Any], shape: Shape, columns: Mapping[str, Any], key: Sequence[str]
+    ) -> None:
+        """Take the rows away whose `key` columns stand in `columns`; keys that are not there are passed over."""
+        if len(next(iter(columns.values()))) == 0:
+            return
+        stage = _fill_stage(conn, shape, {name: columns[name] for name in key})
+        same = sql.SQL(" AND ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(name)) for name in key)
+        conn.execute(
+            sql.SQL("DELETE FROM {table} t USING {stage} s WHERE {same}").format(
+                table=sql.Identifier(shape.table), stage=stage, same=same
+            )
+        )
+
     def _straight(self, conn: psycopg.Connection[Any], shape: Shape, columns: Mapping[str, Any]) -> bool:
         """Whether a plain COPY took the rows."""
         if self._skip.get(shape.table, 0) > 0:
