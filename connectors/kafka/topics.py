@@ -1,6 +1,7 @@
 """The deployment's topics: made with exact partition counts, checked, and asked how far they and their readers are."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 import confluent_kafka as ck
@@ -15,8 +16,13 @@ _EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
+@lru_cache(maxsize=8)
 def admin(settings: KafkaSettings) -> AdminClient:
-    """A client for questions about topics and groups."""
+    """A client for questions about topics and groups; one for each settings of the process, never closed.
+
+    An AdminClient that is freed while its background thread still hands over the last answer waits a second or crashes
+    the interpreter (seen with confluent-kafka 2.16).
+    """
     return AdminClient(settings.client("admin") | {"error_cb": log_error})
 
 
@@ -31,43 +37,41 @@ def retention_days(settings: KafkaSettings) -> dict[str, float]:
     }
 
 
-def ensure_topics(settings: KafkaSettings, client: AdminClient | None = None) -> list[str]:
+def ensure_topics(settings: KafkaSettings) -> list[str]:
     """Make the topics that are missing; the names of those made. TopicError where one has another partition count."""
-    client = client or admin(settings)
-    missing = _missing(settings, client)
+    missing = _missing(settings)
     wanted = [
         NewTopic(name, settings.partitions, settings.replication, config=_topic_config(settings, name))
         for name in missing
     ]
-    for name, future in client.create_topics(wanted).items() if wanted else ():
+    for name, future in admin(settings).create_topics(wanted).items() if wanted else ():
         try:
             future.result(settings.timeout_s)
         except ck.KafkaException as error:
             if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicError(f"Kafka did not make the topic {name}: {error.args[0].str()}") from error
-    _missing(settings, client)
+    _missing(settings)
     return missing
 
 
-def check_topics(settings: KafkaSettings, client: AdminClient | None = None) -> None:
+def check_topics(settings: KafkaSettings) -> None:
     """TopicError unless all topics are there with the partition count of the settings."""
-    missing = _missing(settings, client or admin(settings))
+    missing = _missing(settings)
     if missing:
         raise TopicError(f"topics missing in Kafka: {', '.join(missing)}. Make them: chargewell migrate")
 
 
-def partition_counts(settings: KafkaSettings, client: AdminClient | None = None) -> dict[str, int]:
+def partition_counts(settings: KafkaSettings) -> dict[str, int]:
     """Topic -> number of partitions, for those of our topics that are there."""
-    client = client or admin(settings)
     try:
-        found = client.list_topics(timeout=settings.timeout_s).topics
+        found = admin(settings).list_topics(timeout=settings.timeout_s).topics
     except ck.KafkaException as error:
         raise KafkaUnreachableError(settings.bootstrap, error.args[0].str()) from error
     return {name: len(found[name].partitions) for name in retention_days(settings) if name in found}
 
 
-def _missing(settings: KafkaSettings, client: AdminClient) -> list[str]:
-    counts = partition_counts(settings, client)
+def _missing(settings: KafkaSettings) -> list[str]:
+    counts = partition_counts(settings)
     for name, count in counts.items():
         if count != settings.partitions:
             raise TopicError(
@@ -86,46 +90,40 @@ def _topic_config(settings: KafkaSettings, name: str) -> dict[str, str]:
     }
 
 
-def ends(settings: KafkaSettings, topic: str, client: AdminClient | None = None) -> dict[int, tuple[int, int]]:
+def ends(settings: KafkaSettings, topic: str) -> dict[int, tuple[int, int]]:
     """Partition -> (first offset held, offset of the next record)."""
-    client = client or admin(settings)
     parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
-    low = _offsets(settings, client, parts, _EARLIEST)
-    high = _offsets(settings, client, parts, _LATEST)
+    low = _offsets(settings, parts, _EARLIEST)
+    high = _offsets(settings, parts, _LATEST)
     return {p: (low[p], high[p]) for p in low}
 
 
-def offsets_at(settings: KafkaSettings, topic: str, at_us: int, client: AdminClient | None = None) -> dict[int, int]:
+def offsets_at(settings: KafkaSettings, topic: str, at_us: int) -> dict[int, int]:
     """Partition -> offset of the first record whose Kafka time is `at_us` (microseconds) or later; its end where none is."""
-    client = client or admin(settings)
     parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
-    found = _offsets(settings, client, parts, OffsetSpec.for_timestamp(at_us // 1_000))
-    high = _offsets(settings, client, parts, _LATEST)
+    found = _offsets(settings, parts, OffsetSpec.for_timestamp(at_us // 1_000))
+    high = _offsets(settings, parts, _LATEST)
     return {p: offset if offset >= 0 else high[p] for p, offset in found.items()}
 
 
-def committed(settings: KafkaSettings, group: str, topic: str, client: AdminClient | None = None) -> dict[int, int]:
+def committed(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
     """Partition -> offset the group `group` told last (for lag tools; the truth is in the flow's recovery store)."""
-    client = client or admin(settings)
     asked = ck.ConsumerGroupTopicPartitions(settings.named(group))
     try:
-        result = next(iter(client.list_consumer_group_offsets([asked]).values())).result(settings.timeout_s)
+        result = next(iter(admin(settings).list_consumer_group_offsets([asked]).values())).result(settings.timeout_s)
     except ck.KafkaException as error:
         raise KafkaUnreachableError(settings.bootstrap, error.args[0].str()) from error
     return {t.partition: t.offset for t in result.topic_partitions if t.topic == topic and t.offset >= 0}
 
 
-def lag(settings: KafkaSettings, group: str, topic: str, client: AdminClient | None = None) -> dict[int, int]:
+def lag(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
     """Partition -> records that `group` has still to read, as of its last commit (all of them where it made none)."""
-    client = client or admin(settings)
-    done = committed(settings, group, topic, client)
-    return {p: high - max(low, done.get(p, low)) for p, (low, high) in ends(settings, topic, client).items()}
+    done = committed(settings, group, topic)
+    return {p: high - max(low, done.get(p, low)) for p, (low, high) in ends(settings, topic).items()}
 
 
-def _offsets(
-    settings: KafkaSettings, client: AdminClient, parts: Iterable[ck.TopicPartition], spec: Any
-) -> dict[int, int]:
-    futures = client.list_offsets(dict.fromkeys(parts, spec), request_timeout=settings.timeout_s)
+def _offsets(settings: KafkaSettings, parts: Iterable[ck.TopicPartition], spec: Any) -> dict[int, int]:
+    futures = admin(settings).list_offsets(dict.fromkeys(parts, spec), request_timeout=settings.timeout_s)
     try:
         return {part.partition: int(future.result(settings.timeout_s).offset) for part, future in futures.items()}
     except (ck.KafkaException, TimeoutError) as error:
