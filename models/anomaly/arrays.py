@@ -1,0 +1,112 @@
+"""State of many ports as arrays, and the segmented scans that let a batch be worked on as columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from models.columns import grown
+
+Slots = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+
+NEVER: Final = np.iinfo(np.int64).min
+"""The time of what has not happened yet."""
+
+
+class PortArrays:
+    """Named arrays with one row a port slot, which grow, are copied out and taken up again together.
+
+    Everything that an operator remembers of a port lies here, so that the memory a port takes can be measured
+    (`bytes_per_port`) and a snapshot is complete by construction.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, np.ndarray] = {}
+        self._fill: dict[str, float] = {}
+
+    def add(self, name: str, dtype: DTypeLike, shape: tuple[int, ...] = (), fill: float = 0) -> None:
+        """Declare an array; ValueError if `name` stands already."""
+        if name in self._arrays:
+            raise ValueError(f"port array {name!r} is declared twice; give one of them another name")
+        self._arrays[name] = np.full((0, *shape), fill, dtype)
+        self._fill[name] = fill
+
+    def grow(self, ports: int) -> None:
+        """Make room for `ports` slots in every array."""
+        for name, array in self._arrays.items():
+            if len(array) < ports:
+                self._arrays[name] = grown(array, ports, self._fill[name])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The array itself (not a copy): write through it by slot."""
+        return self._arrays[name]
+
+    def bytes_per_port(self) -> int:
+        """Bytes that one slot takes in all arrays."""
+        return sum(int(np.prod(a.shape[1:], dtype=np.int64)) * a.itemsize for a in self._arrays.values())
+
+    def snapshot(self, ports: int) -> dict[str, np.ndarray]:
+        """Copies of the first `ports` rows of every array."""
+        return {name: array[:ports].copy() for name, array in self._arrays.items()}
+
+    def restore(self, state: Mapping[str, Any], ports: int) -> None:
+        """Take up a snapshot of `ports` ports; ValueError if an array is missing or of another shape."""
+        for name, array in self._arrays.items():
+            shape = (ports, *array.shape[1:])
+            theirs = np.asarray(state.get(name))
+            if theirs.shape != shape:
+                raise ValueError(f"snapshot: array {name!r} has shape {theirs.shape}, not {shape}")
+            self._arrays[name] = theirs.astype(array.dtype)
+
+
+def starts(slot: Slots) -> Bools:
+    """Where a new slot begins in sorted `slot`; shape (n,)."""
+    first = np.ones(len(slot), np.bool_)
+    np.not_equal(slot[1:], slot[:-1], out=first[1:])
+    return first
+
+
+def ends(first: Bools) -> NDArray[np.intp]:
+    """The last row of each group whose first rows are marked."""
+    return np.append(np.flatnonzero(first)[1:], len(first)) - 1 if len(first) else np.empty(0, np.intp)
+
+
+def last_true(mask: Bools, first: Bools) -> NDArray[np.intp]:
+    """For each row the newest row of its group, itself included, where `mask` holds; -1 where there is none."""
+    i = np.arange(len(mask))
+    begin = np.maximum.accumulate(np.where(first, i, 0))
+    found = np.maximum.accumulate(np.where(mask, i, -1))
+    return np.where(found >= begin, found, -1)
+
+
+def before(values: np.ndarray, first: Bools, carried: np.ndarray) -> np.ndarray:
+    """The value of the row before within the group; `carried` (per row) on first rows."""
+    out = np.empty_like(values)
+    out[1:] = values[:-1]
+    out[first] = carried[first]
+    return out
+
+
+class Held:
+    """Last known values per port, carried forward for a limited age. Keeps a float32 and a time per channel."""
+
+    def __init__(self, arrays: PortArrays, names: Sequence[str]) -> None:
+        self._arrays = arrays
+        for name in names:
+            arrays.add(f"held.{name}", np.float32, fill=np.nan)
+            arrays.add(f"held.{name}.at", np.int64, fill=NEVER // 2)
+
+    def fill(self, name: str, slot: Slots, at: Int64, first: Bools, values: Float32, age_us: int) -> Float32:
+        """`values` with NaN replaced by the port's last known value where that is at most `age_us` old."""
+        stored, stored_at = self._arrays[f"held.{name}"], self._arrays[f"held.{name}.at"]
+        row = last_true(np.isfinite(values), first)
+        known = np.where(row >= 0, values[row], stored[slot])
+        known_at = np.where(row >= 0, at[row], stored_at[slot])
+        tail = ends(first)
+        stored[slot[tail]], stored_at[slot[tail]] = known[tail], known_at[tail]
+        return np.where(at - known_at <= age_us, known, np.float32(np.nan)).astype(np.float32)

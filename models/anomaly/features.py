@@ -1,0 +1,195 @@
+"""The physics of a charger as features: what is observed, of what it is a linear function, how exactly, and what would matter.
+
+A feature is a table entry. Its function picks the ticks it applies to and gives what was observed and the regressors of which
+the port's own expectation is made (`expectation.py`); the residual on the bad side, in units of the accuracy that the
+model can have there, is judged by `tail.py`. `matters` is the residual below which nobody should be sent, however
+significant it is; it comes from sensor classes and the field, not from any data set.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.anomaly.arrays import Bools, Float32
+from models.anomaly.situation import Situation
+
+BELOW, BOTH, ABOVE = -1, 0, 1
+
+
+@dataclass(slots=True)
+class Sample:
+    """A feature on the ticks `rows`: observed `y`, regressors `phi` [M, len(rows)], `accuracy` in the unit of y.
+
+    `matters` is the least residual worth an alert; `judged` marks rows on which it is judged (all rows may be learned from).
+    """
+
+    rows: np.ndarray
+    y: Float32
+    phi: Float32
+    accuracy: Float32
+    judged: Bools
+    matters: Float32
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One kind of residual: on which side it is bad, its unit (`scale` turns it into `unit` for people), what it points at."""
+
+    name: str
+    channel: str
+    unit: str
+    scale: float
+    side: int
+    size: int
+    sample: Callable[[Situation], Sample | None]
+    families: tuple[tuple[str, float], ...]
+    says: str
+    bounded: bool = False
+
+
+def _sample(keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndarray | float, judged: Bools | None,
+            matters: np.ndarray | float) -> Sample | None:  # fmt: skip
+    rows = np.flatnonzero(keep & np.isfinite(y))
+    if not len(rows):
+        return None
+    n = len(y)
+
+    def column(x: np.ndarray | float) -> Float32:
+        return np.broadcast_to(np.asarray(x, np.float32), n)[rows]
+
+    return Sample(
+        rows, y[rows].astype(np.float32), np.stack([column(p) for p in phi]), column(accuracy),
+        np.ones(len(rows), np.bool_) if judged is None else judged[rows], column(matters),
+    )  # fmt: skip
+
+
+def contact(s: Situation) -> Sample | None:
+    """Connector above ambient against the filtered squared current: rises with the contact's resistance."""
+    if "temp_connector" not in s.ticks.mean:
+        return None
+    y = s.ticks.mean["temp_connector"] - s.ambient
+    accuracy = 1.0 + 2.0 * s.proxy + 40.0 * s.unknown * s.charging
+    matters = np.where(s.proxy, 12.0, 8.0)
+    return _sample(np.isfinite(s.current), y, [np.ones(len(y)), *s.heat], accuracy, s.charging, matters)
+
+
+def cabinet(s: Situation) -> Sample | None:
+    """Cabinet above ambient against filtered power: rises when fan or filter fail."""
+    if "temp_internal" not in s.ticks.mean:
+        return None
+    y = s.ticks.mean["temp_internal"] - np.where(s.proxy, np.nan, s.ambient)
+    accuracy = 1.5 + 30.0 * s.unknown * s.charging
+    return _sample(np.isfinite(s.power), y, [np.ones(len(y)), *s.load, s.heat[2]], accuracy, None, 8.0)
+
+
+def fan(s: Situation) -> Sample | None:
+    """Fan speed (1,000/min) against cabinet temperature and load: falls behind when the fan wears or is blocked."""
+    if not {"fan_rpm", "temp_internal"} <= s.ticks.mean.keys():
+        return None
+    y = s.ticks.mean["fan_rpm"] / 1_000.0
+    inside = s.ticks.mean["temp_internal"]
+    phi = [
+        np.ones(len(y)),
+        inside / 20.0,
+        np.maximum(inside - 30.0, 0) / 10.0,
+        np.maximum(inside - 45.0, 0) / 10.0,
+        s.load[0],
+    ]
+    return _sample(np.isfinite(inside), y, phi, 0.15, None, 0.4)
+
+
+def delivery(s: Situation) -> Sample | None:
+    """Share of the requested (offered, rated) current that is not delivered, once settled: steps up with a lost module."""
+    if "current" not in s.ticks.mean or not s.requested.any():
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.where(s.limit > 0, 1.0 - s.ticks.mean["current"] / s.limit, np.nan).astype(np.float32)
+    settled = s.charging & (s.since_start > 60.0) & (s.since_step > 15.0)
+    enough = s.requested & (s.limit > np.maximum(0.1 * s.rated, 5.0))
+    return _sample(settled & enough, y, [np.ones(len(y))], 0.01, None, 0.07)
+
+
+def supply(s: Situation) -> Sample | None:
+    """Line voltage in units of 230 V against current: the supply sags or swells."""
+    volts = _line_voltage(s)
+    if volts is None:
+        return None
+    share = np.where(np.isfinite(s.current), s.current, 0.0) / s.rated
+    return _sample(volts > 60.0, volts / 230.0, [np.ones(len(share)), share], 0.01, None, 0.08)
+
+
+def _line_voltage(s: Situation) -> Float32 | None:
+    lines = [s.ticks.mean[f"voltage_l{i}"] for i in (1, 2, 3) if f"voltage_l{i}" in s.ticks.mean]
+    if lines:
+        return np.asarray(np.fmax.reduce(lines), np.float32)
+    if "voltage" not in s.ticks.mean or not (s.kind == 1).any():
+        return None
+    return np.where(s.kind == 1, s.ticks.mean["voltage"], np.float32(np.nan)).astype(np.float32)
+
+
+def phase(s: Situation) -> Sample | None:
+    """How far the lowest of three line voltages lies under the highest: a phase is lost or weak."""
+    if not all(f"voltage_l{i}" in s.ticks.mean for i in (1, 2, 3)):
+        return None
+    lines = np.stack([s.ticks.mean[f"voltage_l{i}"] for i in (1, 2, 3)])
+    high, low = lines.max(axis=0), lines.min(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.where(high > 60.0, 1.0 - low / high, np.nan).astype(np.float32)
+    return _sample(np.isfinite(y), y, [np.ones(len(y))], 0.01, None, 0.08)
+
+
+def meter(s: Situation) -> Sample | None:
+    """Register against integrated power over ten minutes, as a share: the meter sticks or counts wrongly."""
+    have = np.isfinite(s.ticks.energy)
+    if not have.any():
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.where(s.integrated > 200.0, s.register / s.integrated - 1.0, np.nan).astype(np.float32)
+        accuracy = 0.01 + 30.0 / np.maximum(s.integrated, 200.0)
+    return _sample(have & (s.since_start > 300.0) & s.charging, y, [np.ones(len(y))], accuracy, None, 0.06)
+
+
+def balance(s: Situation) -> Sample | None:
+    """Measured power against voltage times current, as a share: one of the three sensors is wrong."""
+    if not {"power", "voltage", "current"} <= s.ticks.mean.keys():
+        return None
+    m = s.ticks.mean
+    product = m["voltage"] * m["current"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        times = np.where(s.kind == 2, 1.0, np.clip(np.rint(m["power"] / product), 1, 3))
+        y = (m["power"] / (product * times) - 1.0).astype(np.float32)
+    enough = (
+        s.charging & (m["current"] > np.maximum(0.1 * s.rated, 4.0)) & (m["voltage"] > 60.0) & (s.since_step > 15.0)
+    )
+    return _sample(enough, y, [np.ones(len(y))], 0.01, None, 0.08)
+
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    Feature("contact", "temp_connector", "K", 1.0, ABOVE, 5, contact,
+            (("contact_wear", 0.88), ("cooling", 0.04), ("degraded", 0.03)),
+            "connector {residual:.0f} K warmer than its current explains"),
+    Feature("cabinet", "temp_internal", "K", 1.0, ABOVE, 5, cabinet,
+            (("cooling", 0.82), ("power_module", 0.08), ("degraded", 0.05)),
+            "cabinet {residual:.0f} K warmer than its load explains"),
+    Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 5, fan,
+            (("cooling", 0.92), ("controller", 0.03)),
+            "fan {residual:.0f} /min slower than its temperature asks for", bounded=True),
+    Feature("delivery", "current", "%", 100.0, ABOVE, 1, delivery,
+            (("power_module", 0.75), ("degraded", 0.12), ("interop", 0.05)),
+            "{residual:.0f} % less current than requested and offered"),
+    Feature("supply", "voltage", "%", 100.0, BOTH, 2, supply,
+            (("supply", 0.92), ("meter", 0.03)),
+            "supply voltage {residual:.0f} % of nominal off its usual level"),
+    Feature("phase", "voltage_l1", "%", 100.0, ABOVE, 1, phase,
+            (("supply", 0.92), ("contactor", 0.04)),
+            "line voltages {residual:.0f} % further apart than usual"),
+    Feature("meter", "energy", "%", 100.0, BOTH, 1, meter,
+            (("meter", 0.93),),
+            "register {residual:.0f} % off the integrated power"),
+    Feature("balance", "power", "%", 100.0, BOTH, 1, balance,
+            (("meter", 0.8), ("degraded", 0.1)),
+            "power {residual:.0f} % off voltage times current"),
+)  # fmt: skip
+BY_FEATURE: Final = {f.name: f for f in FEATURES}

@@ -1,0 +1,103 @@
+"""Rows of `anomaly_score`: the most surprising tick of each port-minute, written when the minute is over for its port."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from models.anomaly.arrays import Float32, Int64, PortArrays, ends, starts
+from models.anomaly.explain import contributions
+from models.anomaly.features import FEATURES
+from models.anomaly.situation import CONTEXTS
+from models.anomaly.ticks import Ticks
+from models.operator import Append
+
+MINUTE_US: Final = 60_000_000
+_LN10: Final = float(np.log(10))
+_COUNT: Final = len(FEATURES)
+
+
+class Matrices(NamedTuple):
+    """What the features said of each tick, [ticks, features]; surprise is 0 where a feature was not judged."""
+
+    surprise: Float32
+    observed: Float32
+    expected: Float32
+
+
+class Minutes:
+    """Keeps the open minute of each port: its worst tick's context, surprises, observed and expected values."""
+
+    def __init__(self, arrays: PortArrays, level: float) -> None:
+        self._a, self._level = arrays, level
+        arrays.add("minute.number", np.int64, fill=-1)
+        arrays.add("minute.context", np.int8)
+        arrays.add("minute.surprise", np.float32, (_COUNT,))
+        arrays.add("minute.observed", np.float32, (_COUNT,))
+        arrays.add("minute.expected", np.float32, (_COUNT,))
+
+    def take(self, t: Ticks, context: np.ndarray, said: Matrices, ports: list[str]) -> list[Append]:
+        """Ticks in, rows of finished minutes out."""
+        a = self._a
+        touched = t.slot[t.first]
+        touched = touched[a["minute.number"][touched] >= 0]
+        slot = np.concatenate((touched, t.slot))
+        order = np.argsort(slot, kind="stable")
+        slot = slot[order]
+        number = np.concatenate((a["minute.number"][touched], t.at // MINUTE_US))[order]
+        stacked = {
+            "context": np.concatenate((a["minute.context"][touched], context))[order],
+            "surprise": np.concatenate((a["minute.surprise"][touched], said.surprise))[order],
+            "observed": np.concatenate((a["minute.observed"][touched], said.observed))[order],
+            "expected": np.concatenate((a["minute.expected"][touched], said.expected))[order],
+        }
+        origin = np.concatenate((np.full(len(touched), -1), t.origin))[order]
+        new = starts(slot)
+        new[1:] |= number[1:] != number[:-1]
+        begin = np.flatnonzero(new)
+        worst = stacked["surprise"].max(axis=1)
+        at_peak = worst == np.repeat(np.maximum.reduceat(worst, begin), np.diff(np.append(begin, len(slot))))
+        candidates = np.flatnonzero(at_peak)
+        chosen = candidates[np.searchsorted(candidates, begin)]
+        last = np.zeros(len(begin), np.bool_)
+        last[ends(starts(slot[begin]))] = True
+        a["minute.number"][slot[begin[last]]] = number[begin[last]]
+        for name, values in stacked.items():
+            a[f"minute.{name}"][slot[begin[last]]] = values[chosen[last]]
+        done = np.flatnonzero(~last)
+        if not len(done):
+            return []
+        return [
+            self._rows(slot[begin[done]], number[begin[done]], origin[begin[done + 1]], stacked, chosen[done], ports)
+        ]
+
+    def _rows(self, slot: np.ndarray, number: Int64, origin: Int64, stacked: dict[str, np.ndarray], chosen: np.ndarray,
+              ports: list[str]) -> Append:  # fmt: skip
+        score, probability = combined(stacked["surprise"][chosen].max(axis=1))
+        why: list[dict[str, Any] | None] = [None] * len(slot)
+        for i in np.flatnonzero(score >= self._level):
+            row = chosen[i]
+            parts = [
+                (FEATURES[f].name, float(stacked["surprise"][row, f]), float(stacked["observed"][row, f]),
+                 float(stacked["expected"][row, f]))
+                for f in np.flatnonzero(stacked["surprise"][row] > 1)
+            ]  # fmt: skip
+            why[i] = {c.channel: c.model_dump(exclude={"channel"}) for c in contributions(parts)}
+        return Append(
+            table="anomaly_score",
+            ports=ports,
+            port=slot.astype(np.int32),
+            origin=origin,
+            columns={
+                "at": number * MINUTE_US,
+                "score": score,
+                "probability": probability,
+                "context": np.array(CONTEXTS, object)[stacked["context"][chosen]].tolist(),
+                "contributions": why,
+            },
+        )
+
+
+def combined(surprise: Float32) -> tuple[Float32, Float32]:
+    """Score (-log10 of the chance that any feature goes this high within an hour) and 1 minus that chance."""
+    chance = -np.expm1(_COUNT * np.log1p(-np.minimum(np.exp(-surprise.astype(np.float64)), 1 - 1e-12)))
+    return (-np.log10(np.maximum(chance, 1e-13))).astype(np.float32), (1 - chance).astype(np.float32)

@@ -1,0 +1,276 @@
+"""The anomaly operator: readings in; a score per port-minute and alerts out.
+
+Readings become ticks of five seconds, ticks a situation and physical features, features surprises against what the port's own
+past (or its kind's) makes likely, and surprises alerts. Everything is worked out as columns over ports and ticks;
+Python per object runs only for ticks that are hot or belong to an open episode.
+
+Results do not depend on where batches are cut: sums are exact, memories run tick by tick, learning happens at hours of
+the port's own time, and what ports have in common is pooled at six-hour marks of log time (the running maximum of the
+receive times, row by row).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.anomaly.arrays import Bools, PortArrays, Slots, before, ends, starts
+from models.anomaly.decide import Decider, Evidence
+from models.anomaly.features import FEATURES, Sample
+from models.anomaly.judge import Judge, Verdict
+from models.anomaly.minutes import MINUTE_US, Matrices, Minutes
+from models.anomaly.situation import CONTEXTS, Facts, Situation, Situations
+from models.anomaly.ticks import TickBook, Ticks
+from models.columns import Batch, PortIndex, Readings
+from models.operator import Outputs
+from schemas.alerts import Alert
+
+HOUR_US: Final = 3_600_000_000
+POOL_US: Final = 6 * HOUR_US
+_IDLE_EVERY: Final = 10
+_HOURS_A_MONTH: Final = 730.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalySettings:
+    """What an operator of the network may want to set.
+
+    `alerts_per_port_month` is the budget of alerts that healthy ports may raise: the level of every feature follows it.
+    `explain_from` is the score from which a port-minute carries contributions. `write_scores` off: alerts only.
+    """
+
+    alerts_per_port_month: float = 0.02
+    explain_from: float = 3.0
+    write_scores: bool = True
+
+
+class AnomalyOperator:
+    """Detects faults of chargers that show in what they measure. One instance serves one shard.
+
+    Knows nothing of a port until it has seen about four hours of the context in question, or three ports of the same kind have
+    matured; until then it is silent. State: `bytes_per_port()`.
+    """
+
+    name = "anomaly"
+    version = 1
+    memory_days = 30.0
+
+    def __init__(self, facts: Mapping[str, Facts] | None = None, settings: AnomalySettings | None = None) -> None:
+        self.facts: Mapping[str, Facts] = facts or {}
+        self._settings = settings or AnomalySettings()
+        self._index = PortIndex()
+        self._arrays = PortArrays()
+        self._ticks = TickBook(self._arrays)
+        self._situations = Situations(self._arrays)
+        self._judges = [Judge(self._arrays, f) for f in FEATURES]
+        self._minutes = Minutes(self._arrays, self._settings.explain_from)
+        self._arrays.add("hour", np.int64, fill=-1)
+        self._arrays.add("learned_minute", np.int64, fill=-1)
+        self._decider = Decider(f"{self.name}-{self.version}")
+        self._pooled = -1
+        self._newest = 0
+        budget = self._settings.alerts_per_port_month / (_HOURS_A_MONTH * len(FEATURES))
+        self._level = float(-np.log(budget))
+
+    def bytes_per_port(self) -> int:
+        """Bytes of state that one port takes."""
+        return self._arrays.bytes_per_port()
+
+    def on_batch(self, batch: Batch) -> Outputs:
+        """Take a batch; late, repeated and retained readings are dropped."""
+        out = Outputs()
+        if not len(batch.readings):
+            return out
+        slots = self._slots(batch.ports)[batch.readings.port]
+        for rows, mark in self._segments(batch.readings):
+            if mark > self._pooled:
+                self._pool(mark)
+            readings = batch.readings if rows is None else batch.readings.take(rows)
+            ticks = self._ticks.take(slots if rows is None else slots[rows], readings)
+            if len(ticks):
+                self._judge(ticks, out)
+        return out
+
+    def on_time(self, now: int) -> Outputs:
+        """Nothing hangs on time alone: silence is told by uptime."""
+        return Outputs()
+
+    def _slots(self, ports: list[str]) -> NDArray[np.intp]:
+        known = len(self._index)
+        slots = self._index.slots(ports)
+        if len(self._index) > known:
+            self._arrays.grow(len(self._index))
+            self._situations.describe(range(known, len(self._index)), self._index.ports[known:], self.facts)
+        return slots
+
+    def _segments(self, readings: Readings) -> Iterable[tuple[slice | None, int]]:
+        """The rows between six-hour marks of log time, each with its mark; None for all rows."""
+        newest = np.maximum(np.maximum.accumulate(readings.received_at), self._newest)
+        self._newest = int(newest[-1])
+        marks = newest // POOL_US
+        if marks[0] == marks[-1]:
+            return [(None, int(marks[0]))]
+        cuts = [0, *(np.flatnonzero(np.diff(marks)) + 1).tolist(), len(marks)]
+        return [(slice(a, b), int(marks[a])) for a, b in pairwise(cuts)]
+
+    def _pool(self, mark: int) -> None:
+        self._pooled = mark
+        kind = self._arrays["port.kind"][: len(self._index)]
+        for judge in self._judges:
+            judge.expectation.pool(kind)
+            judge.tail.pool(kind)
+
+    def _judge(self, t: Ticks, out: Outputs) -> None:
+        s = self._situations.derive(t)
+        samples = [f.sample(s) for f in FEATURES]
+        learn = self._learnable(t, s.charging)
+        matrices = Matrices(*(np.zeros((len(t), len(FEATURES)), np.float32) for _ in range(3)))
+        alerts: list[tuple[int, int, Alert]] = []
+        for number, rows in enumerate(self._hours(t)):
+            if number:
+                self._close(t, rows)
+            if not len(rows):
+                continue
+            inside = np.zeros(len(t), np.bool_)
+            inside[rows] = True
+            alerts += self._round(s, samples, inside, learn, matrices)
+        if self._settings.write_scores:
+            out.writes += self._minutes.take(t, s.context, matrices, self._index.ports)
+        alerts.sort(key=lambda item: item[:2])
+        out.alerts += [alert for _, _, alert in alerts]
+
+    def _hours(self, t: Ticks) -> list[np.ndarray]:
+        """Rows by how many hours of their port ended before them in this batch: round 0 is in the open hour."""
+        hour = t.at // HOUR_US
+        ended = (hour != before(hour, t.first, self._arrays["hour"][t.slot])).astype(np.int64)
+        self._arrays["hour"][t.slot[ends(t.first)]] = hour[ends(t.first)]
+        running = np.cumsum(ended)
+        begin = np.maximum.accumulate(np.where(t.first, np.arange(len(t)), 0))
+        rank = running - running[begin] + ended[begin]
+        return [np.flatnonzero(rank == k) for k in range(int(rank.max()) + 1)]
+
+    def _close(self, t: Ticks, rows: np.ndarray) -> None:
+        """End the hour of the ports whose next hour begins in `rows`."""
+        slot = t.slot[rows][starts(t.slot[rows])]
+        kind = self._arrays["port.kind"][slot]
+        for judge in self._judges:
+            judge.close(slot, kind)
+
+    def _learnable(self, t: Ticks, charging: Bools) -> Bools:
+        """One tick a minute while charging, one in ten minutes while idle."""
+        minute = t.at // MINUTE_US
+        period = np.where(charging, minute, minute // _IDLE_EVERY * _IDLE_EVERY)
+        seen = before(minute, t.first, self._arrays["learned_minute"][t.slot])
+        self._arrays["learned_minute"][t.slot[ends(t.first)]] = minute[ends(t.first)]
+        return np.asarray(seen < period)
+
+    def _round(self, s: Situation, samples: list[Sample | None], inside: Bools, learn: Bools,
+               matrices: Matrices) -> list[tuple[int, int, Alert]]:  # fmt: skip
+        t = s.ticks
+        verdicts: list[tuple[int, Verdict]] = []
+        for f, (judge, sample) in enumerate(zip(self._judges, samples, strict=True)):
+            part = None if sample is None else _within(sample, inside)
+            if part is None:
+                continue
+            rows = part.rows
+            verdict = judge.judge(part, t.slot[rows], t.at[rows], s.charging[rows], s.kind[rows])
+            if verdict is not None:
+                for matrix, values in zip(
+                    matrices, (verdict.surprise, verdict.observed, verdict.expected), strict=True
+                ):
+                    matrix[verdict.rows, f] = values
+                verdicts.append((f, verdict))
+            judge.collect(part, t.slot[rows], s.charging[rows], s.kind[rows], learn[rows])
+        return self._decide(s, verdicts)
+
+    def _decide(self, s: Situation, verdicts: list[tuple[int, Verdict]]) -> list[tuple[int, int, Alert]]:
+        t = s.ticks
+        watched = np.zeros(len(self._index), np.bool_)
+        watched[[self._index.slot(p) for p in self._decider.watched()]] = True
+        hot = [(v.surprise >= self._level) & (v.residual >= v.matters) for _, v in verdicts]
+        for (_, v), h in zip(verdicts, hot, strict=True):
+            watched[t.slot[v.rows[h]]] = True
+        if not watched.any():
+            return []
+        found: dict[int, list[Evidence]] = {}
+        for (f, v), h in zip(verdicts, hot, strict=True):
+            for i in np.flatnonzero(watched[t.slot[v.rows]]):
+                found.setdefault(int(v.rows[i]), []).append(
+                    Evidence(
+                        FEATURES[f].name, float(v.surprise[i]), float(v.residual[i]), float(v.matters[i]), float(v.observed[i]),
+                        float(v.expected[i]), bool(h[i]), int(v.normal_at[i]), CONTEXTS[s.context[v.rows[i]]],
+                    )
+                )  # fmt: skip
+        told: list[tuple[int, int, Alert]] = []
+        for row in sorted(found):
+            port = self._index.ports[t.slot[row]]
+            alerts = self._decider.tick(port, int(t.at[row]), int(t.received[row]), found[row])
+            told += [(int(t.origin[row]), row, alert) for alert in alerts]
+        return told
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data: ports, arrays, priors, open episodes."""
+        return {
+            "v": 1,
+            "ports": list(self._index.ports),
+            "arrays": self._arrays.snapshot(len(self._index)),
+            "priors": {j.feature.name: _priors(j) for j in self._judges},
+            "decider": self._decider.snapshot(),
+            "pooled": self._pooled,
+            "newest": self._newest,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a snapshot; ValueError if it is of another version or shape."""
+        if state.get("v") != 1:
+            raise ValueError(
+                f"anomaly snapshot has version {state.get('v')!r}, this reads 1: run the flow with --rebuild"
+            )
+        ports = [str(p) for p in state["ports"]]
+        self._arrays.restore(state["arrays"], len(ports))
+        self._index = PortIndex(ports)
+        for judge in self._judges:
+            theirs = state["priors"][judge.feature.name]
+            judge.expectation.prior = np.array(theirs["expectation"], np.float64)
+            judge.expectation.prior_known = np.array(theirs["known"], np.bool_)
+            judge.tail.prior = np.array(theirs["tail"], np.float64)
+        self._decider.restore(state["decider"])
+        self._pooled, self._newest = int(state["pooled"]), int(state["newest"])
+
+
+def _priors(judge: Judge) -> dict[str, np.ndarray]:
+    return {
+        "expectation": judge.expectation.prior.copy(),
+        "known": judge.expectation.prior_known.copy(),
+        "tail": judge.tail.prior.copy(),
+    }
+
+
+def _within(sample: Sample, inside: Bools) -> Sample | None:
+    """The part of a sample whose ticks are marked."""
+    keep = inside[sample.rows]
+    if keep.all():
+        return sample
+    if not keep.any():
+        return None
+    parts = {f.name: getattr(sample, f.name) for f in fields(Sample)}
+    return Sample(**{name: v[:, keep] if name == "phi" else v[keep] for name, v in parts.items()})
+
+
+def subset(state: Mapping[str, Any], ports: Iterable[str]) -> dict[str, Any]:
+    """The part of an operator's snapshot that concerns `ports` (those it knows), to seed one shard from a run over all."""
+    wanted = set(ports)
+    rows: Slots = np.array([i for i, p in enumerate(state["ports"]) if p in wanted], np.intp)
+    decider = state["decider"]
+    return {
+        **state,
+        "ports": [state["ports"][i] for i in rows],
+        "arrays": {name: array[rows] for name, array in state["arrays"].items()},
+        "decider": {
+            "open": [e for e in decider["open"] if e["port"] in wanted],
+            "rest": [r for r in decider["rest"] if r[0] in wanted],
+        },
+    }

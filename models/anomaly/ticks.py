@@ -1,0 +1,185 @@
+"""Readings into ticks: means per port over a fixed grid of five seconds, whatever the cadence and the batches were.
+
+A tick is what the detectors see. It closes when a reading of a later tick of the same port is taken, so its content depends on
+the order of readings alone and not on where batches were cut. Sums are kept as integers of a thousandth of the unit,
+which makes them exact in any grouping.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.anomaly.arrays import NEVER, Bools, Float32, Int64, PortArrays, Slots, ends, starts
+from models.columns import Readings
+from schemas.channels import NAMES
+from schemas.telemetry import RETAINED
+
+TICK_US: Final = 5_000_000
+ENERGY: Final = "energy"
+MEANT: Final = tuple(name for name in NAMES if name != ENERGY)
+_COLUMN: Final = {name: i for i, name in enumerate(MEANT)}
+_SCALE: Final = 1_000.0
+_LIMIT: Final = 1e12
+
+
+@dataclass(slots=True)
+class Ticks:
+    """Closed ticks, sorted by port slot and then time; all arrays of length n.
+
+    `at` and `received` are the newest times within the tick, `origin` the raw offset of the reading that closed it, `dt`
+    the seconds since the port's tick before (inf for its first), `first` marks the first row of each slot. `mean` holds
+    the channels that occur, NaN where a tick lacks one; `energy` is the highest register in Wh, NaN where missing.
+    """
+
+    slot: Slots
+    at: Int64
+    received: Int64
+    origin: Int64
+    dt: Float32
+    first: Bools
+    mean: dict[str, Float32]
+    energy: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def channel(self, name: str) -> Float32:
+        """The means of `name`; all NaN where it does not occur."""
+        found = self.mean.get(name)
+        return found if found is not None else np.full(len(self), np.nan, np.float32)
+
+
+class TickBook:
+    """Takes readings of many ports and gives closed ticks.
+
+    A reading is taken only if it is not retained and newer than the last one taken of its port; repeated and late
+    readings are dropped here.
+    """
+
+    def __init__(self, arrays: PortArrays) -> None:
+        self._a = arrays
+        arrays.add("tick.taken_at", np.int64, fill=NEVER)
+        arrays.add("tick.number", np.int64, fill=-1)
+        arrays.add("tick.at", np.int64)
+        arrays.add("tick.received", np.int64)
+        arrays.add("tick.closed_at", np.int64, fill=NEVER)
+        arrays.add("tick.sum", np.int64, (len(MEANT),))
+        arrays.add("tick.count", np.int32, (len(MEANT),))
+        arrays.add("tick.energy", np.int64, fill=NEVER)
+
+    def take(self, slot: Slots, readings: Readings) -> Ticks:
+        """The ticks that `readings` close; `slot` is the port slot of each reading. O(n log n)."""
+        order = np.argsort(slot, kind="stable")
+        taken = order[self._newer(slot[order], readings.at[order], (readings.flags[order] & RETAINED) == 0)]
+        if not len(taken):
+            return self._empty()
+        slot, at = slot[taken], readings.at[taken]
+        tail = ends(starts(slot))
+        self._a["tick.taken_at"][slot[tail]] = at[tail]
+        return self._close(slot, at // TICK_US, at, readings, taken)
+
+    def _newer(self, slot: Slots, at: Int64, usable: Bools) -> Bools:
+        """Which rows (grouped by slot, in order of arrival) are newer than all rows taken before them."""
+        if not len(at):
+            return usable
+        first = starts(slot)
+        last = self._a["tick.taken_at"][slot]
+        rising = first | (np.diff(at, prepend=at[0]) > 0)
+        if usable.all() and rising.all() and (at > last)[first].all():
+            return usable
+        ranked, rank = np.unique(np.maximum(np.where(usable, at, NEVER), last), return_inverse=True)
+        group = np.cumsum(first) - 1
+        highest = ranked[np.maximum.accumulate(group * len(ranked) + rank) - group * len(ranked)]
+        seen = np.where(first, last, np.concatenate((highest[:1], highest[:-1])))
+        newer: Bools = usable & (at > seen)
+        return newer
+
+    def _close(self, slot: Slots, number: Int64, at: Int64, readings: Readings, rows: Slots) -> Ticks:
+        first = starts(slot)
+        new = first.copy()
+        new[1:] |= number[1:] != number[:-1]
+        begin = np.flatnonzero(new)
+        touched = slot[first]
+        touched = touched[self._a["tick.number"][touched] >= 0]
+        # the open ticks of these ports stand in front of what comes, so that equal ticks merge
+        slots = np.concatenate((touched, slot[begin]))
+        numbers = np.concatenate((self._a["tick.number"][touched], number[begin]))
+        order = np.lexsort((numbers, slots))
+        slots, numbers = slots[order], numbers[order]
+        fresh = starts(slots)
+        fresh[1:] |= numbers[1:] != numbers[:-1]
+        merge = np.flatnonzero(fresh)
+
+        def merged(stored: np.ndarray, values: np.ndarray, how: np.ufunc) -> np.ndarray:
+            groups = np.concatenate((stored, how.reduceat(values, begin)))[order]
+            return np.asarray(how.reduceat(groups, merge))
+
+        a = self._a
+        slots, numbers = slots[merge], numbers[merge]
+        origin = np.concatenate((np.full(len(touched), -1), readings.origin[rows][begin]))[order][merge]
+        times = merged(a["tick.at"][touched], at, np.maximum)
+        received = merged(a["tick.received"][touched], readings.received_at[rows], np.maximum)
+        sums, counts = {}, {}
+        for name, i in _COLUMN.items():
+            values = readings.channels.get(name)
+            stored_n = a["tick.count"][touched, i]
+            if values is None and not stored_n.any():
+                continue
+            units, have = _integers(values[rows]) if values is not None else (np.zeros(len(rows), np.int64),) * 2
+            sums[name] = merged(a["tick.sum"][touched, i], units, np.add)
+            counts[name] = merged(stored_n, have.astype(np.int32), np.add)
+        register = readings.channels.get(ENERGY)
+        units, have = _integers(register[rows], 1e16) if register is not None else (np.zeros(len(rows), np.int64),) * 2
+        energy = merged(a["tick.energy"][touched], np.where(have > 0, units, NEVER), np.maximum)
+
+        head = starts(slots)
+        last = np.zeros(len(slots), np.bool_)
+        last[ends(head)] = True
+        self._reopen(slots[last], numbers[last], times[last], received[last], sums, counts, energy[last], last)
+        return self._ticks(slots, times, received, origin, sums, counts, energy, ~last)
+
+    def _reopen(
+        self, slot: Slots, number: Int64, at: Int64, received: Int64, sums: dict[str, np.ndarray],
+        counts: dict[str, np.ndarray], energy: np.ndarray, last: Bools,
+    ) -> None:  # fmt: skip
+        a = self._a
+        a["tick.number"][slot], a["tick.at"][slot], a["tick.received"][slot] = number, at, received
+        a["tick.sum"][slot], a["tick.count"][slot], a["tick.energy"][slot] = 0, 0, energy
+        for name, values in sums.items():
+            a["tick.sum"][slot, _COLUMN[name]] = values[last]
+            a["tick.count"][slot, _COLUMN[name]] = counts[name][last]
+
+    def _ticks(
+        self, slot: Slots, at: Int64, received: Int64, origin: Int64, sums: dict[str, np.ndarray],
+        counts: dict[str, np.ndarray], energy: np.ndarray, closed: Bools,
+    ) -> Ticks:  # fmt: skip
+        rows = np.flatnonzero(closed)
+        slot = slot[rows]
+        first = starts(slot)
+        mean = {}
+        for name, total in sums.items():
+            n = counts[name][rows]
+            if n.any():
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    mean[name] = (total[rows] / _SCALE / n).astype(np.float32)
+        times = at[rows]
+        earlier = np.where(first, self._a["tick.closed_at"][slot], np.concatenate((times[:1], times[:-1])))
+        dt = np.where(earlier == NEVER, np.inf, (times - earlier) / 1e6).astype(np.float32)
+        tail = ends(first)
+        self._a["tick.closed_at"][slot[tail]] = times[tail]
+        register = np.where(energy[rows] == NEVER, np.nan, energy[rows] / _SCALE)
+        return Ticks(slot, times, received[rows], origin[rows + 1], dt, first, mean, register)
+
+    def _empty(self) -> Ticks:
+        none = np.empty(0, np.int64)
+        return Ticks(
+            np.empty(0, np.intp), none, none, none, np.empty(0, np.float32), np.empty(0, np.bool_), {}, np.empty(0)
+        )
+
+
+def _integers(values: np.ndarray, limit: float = _LIMIT) -> tuple[np.ndarray, np.ndarray]:
+    """Values as integers of a thousandth, 0 where missing, and 1 where there is a value."""
+    have = np.isfinite(values)
+    scaled = np.where(have, values, 0.0).astype(np.float64) * _SCALE
+    return np.rint(np.clip(scaled, -limit, limit)).astype(np.int64), have.astype(np.int64)
