@@ -194,3 +194,12 @@ GROUP BY c.oid, c.relname ORDER BY c.relname;
 SELECT format('-- HYPERTABLE %%s by %%s, chunks of %%s', d.hypertable_name, d.column_name, d.time_interval)
 FROM timescaledb_information.dimensions d
 WHERE d.hypertable_schema = %(schema)s ORDER BY d.hypertable_name;
+
+-- save_snapshot: keep the state of an operator of one shard
+INSERT INTO operator_snapshot (flow, operator, shard, at, version, origin, body)
+VALUES (%(flow)s, %(operator)s, %(shard)s, %(at)s, %(version)s, %(origin)s, %(body)s)
+ON CONFLICT (flow, operator, shard) DO UPDATE
+SET at = excluded.at, version = excluded.version, origin = excluded.origin, body = excluded.body;
+
+-- load_snapshots: states of an operator in a flow
+SELECT shard, body FROM operator_snapshot WHERE flow = %(flow)s AND operator = %(operator)s;
