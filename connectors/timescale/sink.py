@@ -7,24 +7,19 @@ write twice.
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
 import psycopg
 import structlog
 import tenacity
 
 from connectors.timescale.pool import Connection, advisory_key, connect
-from connectors.timescale.ports import PortNumbers, split_port
 from connectors.timescale.queries import query
+from connectors.timescale.rows import Place, Rows
 from connectors.timescale.settings import DatabaseSettings
-from connectors.timescale.shapes import Shape, shape_of
-from connectors.timescale.spans import replace_spans
-from connectors.timescale.tally import LINES, Counts, Tally
-from connectors.timescale.upsert import Tables
-from models.operator import Append, Delete, Outputs, Recompute, ReplaceSpan, Upsert, Write
+from connectors.timescale.tally import Counts, Tally
+from models.operator import Outputs, Write
 
 log = structlog.get_logger(__name__)
 
@@ -58,12 +53,10 @@ class Writer:
         self._conn: Connection | None = None
         self._claimed: set[str] = set()
         self._held: set[str] = set()
-        self._shapes: dict[str, Shape] = {}
-        self._numbers = PortNumbers()
-        self._tables = Tables()
+        self._rows = Rows()
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RETRIED),
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=5.0, jitter=0.2),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=5.0, jitter=0.2),
             stop=tenacity.stop_after_delay(retry_for_s),
             before_sleep=self._give_up_connection,
             reraise=True,
@@ -97,93 +90,30 @@ class Writer:
     def write(self, shard: str, outputs: Outputs, origin: int) -> Counts:
         """Store `outputs`, which came of raw offsets up to `origin`, in one transaction; what became of their lines.
 
-        In order of `outputs.writes`; spans and recomputations of one table that follow each other go together. Alerts are
-        not the database's. Claims the shard if that was not done.
+        In the order that `plan` says. Alerts are not the database's. Claims the shard if that was not done.
         """
         self._claimed.add(shard)
         return self._retrying(lambda: self._write(shard, outputs.writes, origin))
 
-    # -- one attempt --------------------------------------------------------------------------------------------------
     def _write(self, shard: str, writes: Sequence[Write], origin: int) -> Counts:
+        """One attempt."""
         conn = self._connection()
-        for write in writes:
-            self._learn(conn, write)
+        self._rows.prepare(conn, writes)
         tally = Tally()
         with conn.transaction():
             row = conn.execute(query("lock_progress"), {"flow": self._flow, "shard": shard}).fetchone()
             done = -1 if row is None else int(row[0])
-            for kind, group in groupby(writes, key=lambda write: (type(write), write.table)):
-                self._store(conn, kind[0], list(group), _Place(shard, done), tally)
+            self._rows.store(conn, writes, Place(shard, done), tally)
             tally.write(conn, self._flow)
             if origin > done:
                 conn.execute(query("set_progress"), {"flow": self._flow, "shard": shard, "origin": origin})
         return tally.counts
 
-    def _learn(self, conn: Connection, write: Write) -> None:
-        """Shape of the table and numbers of the ports, ahead of the transaction."""
-        shape = self._shape(conn, write.table)
-        if isinstance(write, ReplaceSpan):
-            self._numbers.of(conn, [write.port])
-        elif "port_no" in shape.types:
-            self._numbers.of(conn, write.ports)
-
-    def _shape(self, conn: Connection, table: str) -> Shape:
-        found = self._shapes.get(table)
-        if found is None:
-            found = self._shapes[table] = shape_of(conn, table)
-        return found
-
-    def _store(self, conn: Connection, kind: type[Write], group: list[Any], place: "_Place", tally: Tally) -> None:
-        shape = self._shape(conn, group[0].table)
-        if kind is Append:
-            for append in group:
-                self._append(conn, shape, append, place, tally)
-        elif kind is Upsert:
-            for upsert in group:
-                columns = self._with_port(conn, shape, upsert, slice(None))
-                self._tables.replace(conn, shape, columns, ("port_no", *upsert.key))
-        elif kind is ReplaceSpan:
-            replace_spans(conn, shape, group, self._numbers)
-        elif kind is Delete:
-            for delete in group:
-                columns = self._with_port(conn, shape, delete, slice(None))
-                self._tables.remove(conn, shape, columns, ("port_no", *delete.key))
-        else:
-            self._recompute(conn, group)
-
-    def _append(self, conn: Connection, shape: Shape, append: Append, place: "_Place", tally: Tally) -> None:
-        fresh = append.origin > place.done
-        rows: Any = slice(None) if fresh.all() else np.flatnonzero(fresh)
-        tally.counts.dropped += len(fresh) - int(np.count_nonzero(fresh)) if append.table in LINES else 0
-        columns = self._with_port(conn, shape, append, rows)
-        origin = append.origin[rows]
-        if "origin" in shape.types:
-            columns["origin"] = origin
-        if "shard" in shape.types:
-            columns["shard"] = [place.shard] * len(origin)
-        outcome = self._tables.append(conn, shape, columns)
-        if append.table in LINES:
-            stations, station = _stations(append, columns, rows)
-            tally.lines(append.table, stations, station, columns["received_at"], outcome)
-
-    def _with_port(self, conn: Connection, shape: Shape, write: Append | Upsert | Delete, rows: Any) -> dict[str, Any]:
-        columns = {name: _taken(column, rows) for name, column in write.columns.items()}
-        if "port_no" in shape.types:
-            columns["port_no"] = self._numbers.of(conn, write.ports)[write.port[rows]]
-        return columns
-
-    def _recompute(self, conn: Connection, group: Sequence[Recompute]) -> None:
-        ports = np.concatenate([self._numbers.of(conn, r.ports)[r.port] for r in group])
-        minutes = np.concatenate([r.minute for r in group]).astype("datetime64[us]")
-        conn.execute(
-            query(f"recompute_{group[0].table}"),
-            {"port_no": ports.tolist(), "minute": [f"{minute}Z" for minute in np.datetime_as_string(minutes)]},
-        )
-
     # -- the connection -----------------------------------------------------------------------------------------------
     def _connection(self) -> Connection:
         """The connection, made anew where it was lost, holding the locks of all claimed shards."""
         if self._conn is None or self._conn.closed:
+            self.close()
             self._conn = self._connect(self._settings, application=f"chargewell {self._flow}")
             self._held = set()
         for shard in sorted(self._claimed - self._held):
@@ -210,32 +140,6 @@ class Writer:
         error = state.outcome.exception() if state.outcome is not None else None
         log.warning("the database did not take a write, trying again", flow=self._flow, error=str(error).strip())
         self.close()
-
-
-class _Place:
-    """Where a write belongs: its shard and the last origin stored there."""
-
-    __slots__ = ("done", "shard")
-
-    def __init__(self, shard: str, done: int) -> None:
-        self.shard, self.done = shard, done
-
-
-def _taken(column: Any, rows: Any) -> Any:
-    if isinstance(rows, slice):
-        return column
-    if isinstance(column, np.ndarray):
-        return column[rows]
-    return [column[i] for i in rows]
-
-
-def _stations(append: Append, columns: dict[str, Any], rows: Any) -> tuple[Sequence[str], np.ndarray]:
-    """Stations and, for each row, which of them it is of."""
-    if "station" in columns:
-        names = list(dict.fromkeys(columns["station"]))
-        index = {name: i for i, name in enumerate(names)}
-        return names, np.fromiter((index[name] for name in columns["station"]), np.int64, len(columns["station"]))
-    return [split_port(port)[0] for port in append.ports], append.port[rows]
 
 
 def _holder(conn: Connection, key: int) -> str:

@@ -31,11 +31,8 @@ class Outcome(IntEnum):
 
 
 class Tables:
-    """Writes rows to tables of one connection. Each method belongs inside a transaction of the caller.
-
-    `forget` drops what is known of the session (after a reconnection its temporary tables are gone; they are made when
-    needed, so nothing else has to be done).
-    """
+    """Writes rows to tables. Each method belongs inside a transaction of the caller, who sees to it that no other session
+    writes the same keys at the same time (flows hold their shards by a lock)."""
 
     def __init__(self) -> None:
         self._pause: dict[str, int] = {}

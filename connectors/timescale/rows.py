@@ -1,0 +1,131 @@
+"""What operators put out, carried out inside one transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from connectors.timescale.plan import Columns, joined, plan, rows_of
+from connectors.timescale.pool import Connection
+from connectors.timescale.ports import PortNumbers, split_port
+from connectors.timescale.queries import query
+from connectors.timescale.shapes import Shape, shape_of
+from connectors.timescale.spans import replace_spans
+from connectors.timescale.tally import LINES, Tally
+from connectors.timescale.upsert import Tables
+from models.operator import Append, Delete, Recompute, ReplaceSpan, Upsert, Write
+
+
+class Place(NamedTuple):
+    """Where writes belong: their shard, and the last origin that is stored of it."""
+
+    shard: str
+    done: int
+
+
+class Rows:
+    """Carries out writes. Keeps what never changes: shapes of tables and numbers of ports."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[str, Shape] = {}
+        self._numbers = PortNumbers()
+        self._tables = Tables()
+
+    def prepare(self, conn: Connection, writes: Iterable[Write]) -> None:
+        """Learn the tables and ports of `writes`, outside a transaction; enters unknown ports as discovered."""
+        for write in writes:
+            shape = self._shape(conn, write.table)
+            if isinstance(write, ReplaceSpan):
+                self._numbers.of(conn, [write.port])
+            elif "port_no" in shape.types:
+                self._numbers.of(conn, write.ports)
+
+    def store(self, conn: Connection, writes: Iterable[Write], place: Place, tally: Tally) -> None:
+        """Carry out `writes` inside the caller's transaction; lines are counted in `tally`."""
+        for kind, group in plan(writes):
+            shape = self._shape(conn, group[0].table)
+            if kind is Append:
+                self._append(conn, shape, group, place, tally)
+            elif kind is Upsert:
+                self._upsert(conn, shape, group)
+            elif kind is Delete:
+                self._delete(conn, shape, group)
+            elif kind is ReplaceSpan:
+                replace_spans(conn, shape, group, self._numbers)
+            else:
+                self._recompute(conn, group)
+
+    def _shape(self, conn: Connection, table: str) -> Shape:
+        found = self._shapes.get(table)
+        if found is None:
+            found = self._shapes[table] = shape_of(conn, table)
+        return found
+
+    def _append(self, conn: Connection, shape: Shape, group: Sequence[Append], place: Place, tally: Tally) -> None:
+        parts, kept = [], []
+        for append in group:
+            fresh = append.origin > place.done
+            rows: Any = slice(None) if fresh.all() else np.flatnonzero(fresh)
+            columns = self._columns(conn, shape, append, rows)
+            columns |= {"origin": append.origin[rows]} if "origin" in shape.types else {}
+            columns |= {"shard": [place.shard] * len(append.origin[rows])} if "shard" in shape.types else {}
+            if append.table in LINES:
+                tally.counts.dropped += int(np.count_nonzero(~fresh))
+            if rows_of(columns):
+                parts.append(columns)
+                kept.append((append, rows))
+        for columns, members in joined(parts, fill=True):
+            outcome = self._tables.append(conn, shape, columns)
+            if shape.table in LINES:
+                stations, station = _stations(columns, kept[members])
+                tally.lines(shape.table, stations, station, columns["received_at"], outcome)
+
+    def _upsert(self, conn: Connection, shape: Shape, group: Sequence[Upsert]) -> None:
+        parts = [self._columns(conn, shape, write, slice(None)) for write in group]
+        for columns, members in joined(parts, fill=False):
+            self._tables.replace(conn, shape, columns, _key(shape, group[members][0]))
+
+    def _delete(self, conn: Connection, shape: Shape, group: Sequence[Delete]) -> None:
+        parts = [self._columns(conn, shape, write, slice(None)) for write in group]
+        for columns, members in joined(parts, fill=False):
+            self._tables.remove(conn, shape, columns, _key(shape, group[members][0]))
+
+    def _columns(self, conn: Connection, shape: Shape, write: Append | Upsert | Delete, rows: Any) -> Columns:
+        columns = {name: _taken(column, rows) for name, column in write.columns.items()}
+        if "port_no" in shape.types:
+            columns["port_no"] = self._numbers.of(conn, write.ports)[write.port[rows]]
+        return columns
+
+    def _recompute(self, conn: Connection, group: Sequence[Recompute]) -> None:
+        ports = np.concatenate([self._numbers.of(conn, write.ports)[write.port] for write in group])
+        minutes = np.concatenate([write.minute for write in group]).astype("datetime64[us]")
+        conn.execute(
+            query(f"recompute_{group[0].table}"),
+            {"port_no": ports.tolist(), "minute": [f"{minute}Z" for minute in np.datetime_as_string(minutes)]},
+        )
+
+
+def _key(shape: Shape, write: Upsert | Delete) -> tuple[str, ...]:
+    return ("port_no", *write.key) if "port_no" in shape.types else write.key
+
+
+def _taken(column: Any, rows: Any) -> Any:
+    if isinstance(rows, slice):
+        return column
+    if isinstance(column, np.ndarray):
+        return column[rows]
+    return [column[i] for i in rows]
+
+
+def _stations(columns: Columns, group: Sequence[tuple[Append, Any]]) -> tuple[list[str], np.ndarray]:
+    """Stations of rows, and for each row which of them it is of: told by a column, else the station of its port."""
+    if "station" in columns:
+        index: dict[str, int] = {}
+        codes = [index.setdefault(name, len(index)) for name in columns["station"]]
+        return list(index), np.array(codes, np.int64)
+    stations: list[str] = []
+    places = []
+    for append, rows in group:
+        places.append(np.asarray(append.port)[rows].astype(np.int64) + len(stations))
+        stations += [split_port(port)[0] for port in append.ports]
+    return stations, np.concatenate(places)
