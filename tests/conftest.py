@@ -1,0 +1,158 @@
+"""Real services for the whole run, each started when a test first asks for it, and fresh names on them for each test.
+
+CHARGEWELL_TEST_SERVICES=auto|installed|embedded chooses the set (default auto: installed where found, else embedded).
+CHARGEWELL_REQUIRE_SERVICES=1 makes a missing service a failure; without it the tests that need it are skipped.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from chargewell.services import (
+    KINDS,
+    KafkaEndpoint,
+    Kind,
+    MqttEndpoint,
+    PostgresEndpoint,
+    ServiceError,
+    Services,
+    ServiceSettings,
+    choose,
+    start_all,
+)
+
+
+def service_settings() -> ServiceSettings:
+    """The set of services this run uses."""
+    return ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))
+
+
+def pytest_report_header() -> str:
+    """Which services this run uses (they start when a test first needs them)."""
+    found = []
+    for kind in KINDS:
+        try:
+            one = choose(kind, service_settings()).provider
+            found.append(f"{one.version()} ({one.origin})")
+        except ServiceError as problem:
+            found.append(str(problem))
+    return "services: " + ", ".join(found)
+
+
+class RunServices:
+    """The services of this test run; each kind starts on first use and ends with the run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[Services] = []
+
+    def start(self, kind: Kind) -> Services:
+        """Start one kind; skip the asking test, or fail it where services are required, when there is none."""
+        try:
+            choose(kind, service_settings())
+        except ServiceError as problem:
+            if os.environ.get("CHARGEWELL_REQUIRE_SERVICES") == "1":
+                pytest.fail(str(problem))
+            pytest.skip(str(problem))
+        one = start_all(self.folder / kind, service_settings(), kinds=(kind,))
+        self.started.append(one)
+        return one
+
+    @cached_property
+    def kafka(self) -> KafkaEndpoint:
+        return self.start("kafka").kafka
+
+    @cached_property
+    def mqtt(self) -> MqttEndpoint:
+        return self.start("mqtt").mqtt
+
+    @cached_property
+    def postgres(self) -> PostgresEndpoint:
+        return self.start("postgres").postgres
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunServices]:
+    """`.kafka.bootstrap`, `.mqtt.host`, `.mqtt.port`, `.postgres.dsn`: real services, started on first use."""
+    run = RunServices(tmp_path_factory.mktemp("services"))
+    yield run
+    for one in run.started:
+        one.stop()
+    shutil.rmtree(run.folder)
+
+
+@pytest.fixture
+def unique() -> str:
+    """Eight letters and digits that no other test of any run uses: for namespaces, stations, client ids."""
+    return f"t{uuid.uuid4().hex[:7]}"
+
+
+@pytest.fixture
+def mqtt_client_id(unique: str) -> str:
+    """An MQTT client id of this test alone."""
+    return f"client-{unique}"
+
+
+@pytest.fixture
+def mqtt_prefix(unique: str) -> str:
+    """A first topic level of this test alone: publish and subscribe below `<mqtt_prefix>/`."""
+    return unique
+
+
+@pytest.fixture(scope="session")
+def kafka_admin(services: RunServices) -> AdminClient:
+    """One for the run: an AdminClient that is freed while it still answers may crash Python."""
+    return AdminClient({"bootstrap.servers": services.kafka.bootstrap, "log_level": 0})
+
+
+@pytest.fixture
+def kafka_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
+    """Make a topic of this test alone: `kafka_topic(partitions=8, name=None, config={})` -> its name. Dropped after."""
+    made: list[str] = []
+
+    def make(partitions: int = 8, name: str | None = None, config: dict[str, str] | None = None) -> str:
+        topic = name or f"t{uuid.uuid4().hex[:10]}"
+        kafka_admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(20)
+        made.append(topic)
+        return topic
+
+    yield make
+    if made:
+        for dropped in kafka_admin.delete_topics(made).values():
+            dropped.result(20)
+
+
+@contextmanager
+def fresh_database(postgres: PostgresEndpoint) -> Iterator[str]:
+    """The DSN of a new, empty database, dropped after (its sessions are ended)."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            yield make_conninfo(postgres.dsn, dbname=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(services: RunServices) -> Iterator[str]:
+    """The DSN of an empty database of this test alone."""
+    with fresh_database(services.postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def module_database(services: RunServices) -> Iterator[str]:
+    """The DSN of an empty database that the tests of one file share."""
+    with fresh_database(services.postgres) as dsn:
+        yield dsn
