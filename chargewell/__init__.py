@@ -1,0 +1,1 @@
+"""The front door: command line, settings, services, demo, audit, bench. The one place that wires."""

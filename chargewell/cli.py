@@ -1,0 +1,208 @@
+"""The command line. Each command loads only what it needs; an error of the user's is one clear line, not a traceback."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from chargewell.settings import CONFIG_VARIABLE, Settings, SettingsFileError, load
+
+app = typer.Typer(
+    name="chargewell",
+    help="Keeps public EV-charging networks well: honest uptime, early fault detection, repairs that get done, money put right.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+assets = typer.Typer(help="The registry: sites, stations, ports, connectors, tariffs.", no_args_is_help=True)
+app.add_typer(assets, name="assets")
+bench = typer.Typer(help="Measure: speed beside rivals, accuracy on labelled data.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+screen = Console()
+errors = Console(stderr=True)
+
+
+@app.callback()
+def common(
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings; else chargewell.toml, if there is one")] = None,
+) -> None:
+    """Settings come from the environment (CHARGEWELL_...) and a TOML file; docs/settings.md lists them."""
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(envvar="DEMO_SECONDS", help="End by itself after this long; 0: on Ctrl-C")] = 0,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days of history to write first")] = 30,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated network")] = 7,
+    keep: Annotated[bool, typer.Option(help="Keep the data folder of an earlier demo and go on from there")] = False,
+) -> None:
+    """Show it all: services, thirty days of history, a live simulated network with faults, and what came of it."""
+    from chargewell.demo.run import run
+
+    raise typer.Exit(run(_settings(), seconds=seconds, days=days, seed=seed, keep=keep, console=screen))
+
+
+@app.command()
+def up() -> None:
+    """Run everything against your own services: bridge, flows, control. No simulator."""
+    from chargewell.up import run
+
+    run(_settings(), screen)
+
+
+@app.command()
+def bridge() -> None:
+    """Carry MQTT messages into Kafka, each acknowledged once Kafka has it."""
+    from chargewell.run import run_bridge
+
+    run_bridge(_settings())
+
+
+@app.command()
+def flow(
+    name: Annotated[str, typer.Argument(help="normalise, store, sessions, uptime, anomaly, or all (fused in one process)")],
+    rebuild: Annotated[bool, typer.Option(help="Forget the state and make it anew from the database")] = False,
+) -> None:
+    """Run one dataflow, or all of them fused."""
+    from chargewell.run import run_flow
+
+    run_flow(_settings(), name, rebuild=rebuild)
+
+
+@app.command()
+def control() -> None:
+    """Run the control service: alerts in; incidents, work orders, commands and credits out; API and pages."""
+    from chargewell.run import run_control
+
+    run_control(_settings())
+
+
+@app.command()
+def simulate(
+    minutes: Annotated[float, typer.Option(help="End after this long; 0: on Ctrl-C")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the network")] = 7,
+    stations: Annotated[int, typer.Option(min=1, help="Stations of the network")] = 60,
+    ledger: Annotated[Path | None, typer.Option(help="Where to write what the broker acknowledged")] = None,
+    sessions: Annotated[
+        Path | None, typer.Option(help="Play real charging sessions: a file of the Caltech (ACN) kind, .json or .json.gz")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="How many times faster than life sessions are played; 0: as fast as can be")] = 0,
+) -> None:
+    """Be a charging network: publish over MQTT like the real thing."""
+    from chargewell.simulate import run
+
+    run(
+        _settings(), seconds=minutes * 60, seed=seed, stations=stations, ledger=ledger, sessions=sessions, speed=speed,
+        console=screen,
+    )  # fmt: skip
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="JSON lines: topic, payload, at; .gz is understood")],
+    speed: Annotated[float, typer.Option(help="1: as recorded, 10: ten times faster, 0: as fast as the broker takes it")] = 1,
+) -> None:
+    """Play a recording of MQTT messages through the broker."""
+    from chargewell.replay import run
+
+    run(_settings(), file, speed=speed, console=screen)
+
+
+@app.command()
+def migrate() -> None:
+    """Make or update the database schema and the Kafka topics. Safe to run again."""
+    from chargewell.deployment import prepare
+
+    for line in prepare(_settings()):
+        screen.print(line)
+
+
+@app.command()
+def doctor() -> None:
+    """Say which services are used and why, and whether this deployment is sound. Exit status 1 if it is not."""
+    from chargewell.deployment import examine
+
+    raise typer.Exit(examine(_settings(), screen))
+
+
+@app.command()
+def audit(
+    hours: Annotated[float, typer.Option(help="Look back this far; 0: as far as the log reaches")] = 0,
+    ledger: Annotated[Path | None, typer.Option(help="The simulator's ledger to hold the log against")] = None,
+) -> None:
+    """Hold ledger, log and tables against each other. Exit status 1, and each difference by name, if anything is amiss."""
+    from chargewell.audit.run import run
+
+    raise typer.Exit(run(_settings(), hours=hours, ledger=ledger, console=screen))
+
+
+@assets.command("import")
+def assets_import(path: Annotated[Path, typer.Argument(help="A TOML file, or a folder of CSV files")]) -> None:
+    """Take sites, stations, ports, connectors and tariffs into the registry."""
+    from chargewell.deployment import import_assets
+
+    screen.print(import_assets(_settings(), path))
+
+
+@assets.command("export")
+def assets_export(path: Annotated[Path, typer.Argument(help="A TOML file, or a folder for CSV files")]) -> None:
+    """Write the registry to a file or folder that import takes."""
+    from chargewell.deployment import export_assets
+
+    screen.print(export_assets(_settings(), path))
+
+
+@assets.command("check")
+def assets_check(path: Annotated[Path, typer.Argument(help="A TOML file, or a folder of CSV files")]) -> None:
+    """Check a registry file without importing it. Exit status 1 if something is wrong."""
+    from chargewell.deployment import check_assets
+
+    raise typer.Exit(check_assets(path, screen))
+
+
+@bench.command("chain")
+def bench_chain(
+    seconds: Annotated[float, typer.Option(help="Length of a stage")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; the median is quoted")] = 3,
+) -> None:
+    """Speed of normalise, store, anomaly and the fused flow beside rivals; the sink beside a bare COPY; latency."""
+    from chargewell.bench.chain import run
+
+    raise typer.Exit(run(_settings(), seconds=seconds, repeats=repeats, console=screen))
+
+
+@bench.command("anomaly")
+def bench_anomaly(data: Annotated[Path, typer.Option(help="Folder with the public scorers and data")]) -> None:
+    """Accuracy of every detector on public labelled data, one parameter set."""
+    from chargewell.bench.anomaly import run
+
+    run(data)
+
+
+def _settings() -> Settings:
+    return load()
+
+
+def main() -> None:
+    """Run the command line; known errors end with one line on standard error and status 1 (2 for settings)."""
+    _guarded(lambda: app(standalone_mode=True))
+
+
+def _guarded(command: Callable[[], Any]) -> None:
+    from chargewell.failures import KNOWN
+
+    try:
+        command()
+    except SettingsFileError as error:
+        errors.print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except KNOWN as error:
+        errors.print(f"chargewell: {error}", style="red", markup=False, highlight=False)
+        sys.exit(1)

@@ -1,0 +1,75 @@
+"""Alerts beside the simulator's labels: found, missed, false, delay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from schemas.alerts import Alert
+from schemas.labels import Label
+
+_AFTER = timedelta(minutes=10)
+"""How long after a fault's end an alert may still be about it (cooling down takes time)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One labelled fault and the alert that found it first, or none; `named` says whether the alert named its family."""
+
+    label: Label
+    alert: Alert | None
+    named: bool
+
+    @property
+    def delay_s(self) -> float | None:
+        """Seconds from the label's start to the alert, None if it was missed."""
+        return None if self.alert is None else (self.alert.raised_at - self.label.start).total_seconds()
+
+
+@dataclass
+class Judgement:
+    """Each labelled fault with what became of it, and the alerts that no label explains."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    false: list[Alert] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> dict[str, tuple[int, int]]:
+        """Fault family -> (found, labelled)."""
+        found: dict[str, tuple[int, int]] = {}
+        for outcome in self.outcomes:
+            hit, total = found.get(outcome.label.fault, (0, 0))
+            found[outcome.label.fault] = hit + (outcome.alert is not None), total + 1
+        return found
+
+    @property
+    def every_kind_found(self) -> bool:
+        """Whether at least one fault of every kind was found."""
+        return bool(self.outcomes) and all(hit > 0 for hit, _ in self.kinds.values())
+
+
+def judge(labels: Sequence[Label], alerts: Sequence[Alert]) -> Judgement:
+    """Match first revisions of alerts to labels: same port (or the station, for either), raised while the fault lasts.
+
+    An alert belongs to every label that it may be about; one that belongs to none is false. A fault counts as found
+    whatever family the alert named first; whether the family was right is told beside it.
+    """
+    first = {alert.id: alert for alert in sorted(alerts, key=lambda a: a.revision, reverse=True)}
+    raised = sorted(first.values(), key=lambda a: a.raised_at)
+    result = Judgement()
+    explained: set[str] = set()
+    for label in labels:
+        mine = [alert for alert in raised if _about(alert, label)]
+        explained |= {alert.id for alert in mine}
+        result.outcomes.append(Outcome(label, mine[0] if mine else None, any(_named(a, label) for a in mine)))
+    result.false = [alert for alert in raised if alert.id not in explained]
+    return result
+
+
+def _about(alert: Alert, label: Label) -> bool:
+    station, _, number = label.port.rpartition("/")
+    same_port = alert.port == label.port or (alert.station == station and "0" in (number, alert.port.rpartition("/")[2]))
+    return same_port and alert.raised_at >= label.start and (label.end is None or alert.raised_at <= label.end + _AFTER)
+
+
+def _named(alert: Alert, label: Label) -> bool:
+    return label.fault in (alert.family, alert.hypotheses[0].family if alert.hypotheses else alert.family)
