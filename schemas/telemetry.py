@@ -31,6 +31,40 @@ class RawRecord(NamedTuple):
     cw: bytes
 
 
+class Cw(NamedTuple):
+    """The header `cw` of a raw record, decoded. `connection` is when the bridge's MQTT connection was made, in microseconds."""
+
+    v: int
+    type: str
+    received_us: int
+    retain: bool
+    dup: bool
+    direction: str
+    connection: int
+    bridge: str
+    n: int
+
+
+def encode_cw(
+    type: str, received_us: int, retain: bool, dup: bool, direction: str, connection: int, bridge: str, n: int
+) -> bytes:
+    """The header `cw` of a raw record; `bridge` holds no ``|`` and is ASCII."""
+    text = f"{VERSION}|{type}|{received_us}|{retain:d}|{dup:d}|{direction}|{connection}|{bridge}|{n}"
+    return text.encode("ascii")
+
+
+def decode_cw(header: bytes) -> Cw:
+    """The fields of a header `cw`; ValueError where it is none, or of a version this code does not know. 1 microsecond."""
+    try:
+        v, type_, received_us, retain, dup, direction, connection, bridge, n = header.decode("ascii").split("|")
+        cw = Cw(int(v), type_, int(received_us), retain == "1", dup == "1", direction, int(connection), bridge, int(n))
+    except ValueError as error:
+        raise ValueError(f"not a cw header: {header!r}") from error
+    if cw.v != VERSION or cw.type not in ("m", "h"):
+        raise ValueError(f"a cw header of version {cw.v}, type {cw.type!r}: this code knows version {VERSION}, m and h")
+    return cw
+
+
 # -- flags of a reading or event ------------------------------------------------------------------------------------
 CLOCK_REPLACED: Final = 1
 """`at` was implausible (year before 2020, or ahead of the receive time beyond the limit); the receive time stands."""
