@@ -1,6 +1,19 @@
 -- The schema that the migrations add up to. Made from an empty database, not edited by hand:
 --     chargewell migrate, then python -m connectors.timescale.dump DSN > connectors/timescale/schema.sql
 
+-- A person; sites null = all; a session signed under an older epoch is void
+CREATE TABLE account (
+    account text NOT NULL,
+    password_hash text NOT NULL,
+    roles text[] NOT NULL,
+    sites text[],
+    active boolean NOT NULL DEFAULT true,
+    epoch integer NOT NULL DEFAULT 1,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT account_pkey PRIMARY KEY (account),
+    CONSTRAINT account_account_check CHECK ((account ~ '^[a-z0-9][a-z0-9._@-]{0,63}$'::text))
+);
+
 -- How unusual the minute that begins at `at` was at the port, and by which channels
 CREATE TABLE anomaly_score (
     at timestamp with time zone NOT NULL,
@@ -36,6 +49,19 @@ CREATE TABLE availability (
     CONSTRAINT availability_pkey PRIMARY KEY (port_no, from_at),
     CONSTRAINT availability_check CHECK ((to_at > from_at)),
     CONSTRAINT availability_state_check CHECK ((state = ANY (ARRAY['up'::text, 'down'::text, 'unobserved'::text])))
+);
+
+-- Everything that control did, with its actor; rows are added, never changed or taken away
+CREATE TABLE change_log (
+    change_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    action text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    reason text,
+    data jsonb NOT NULL DEFAULT '{}'::jsonb,
+    CONSTRAINT change_log_pkey PRIMARY KEY (change_no)
 );
 
 -- A charging session from the attempt to the end; energy by the register and integrated from power, side by side
@@ -92,6 +118,28 @@ CREATE TABLE charging_session (
     CONSTRAINT charging_session_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
 );
 
+-- A command to a station: sent once, never after expires_at; the answer comes back as an event
+CREATE TABLE command (
+    command_id uuid NOT NULL,
+    order_id uuid,
+    incident_id uuid,
+    station text NOT NULL,
+    port text NOT NULL,
+    name text NOT NULL,
+    params jsonb NOT NULL DEFAULT '{}'::jsonb,
+    safety boolean NOT NULL DEFAULT false,
+    state text NOT NULL,
+    actor text NOT NULL,
+    why text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    info text NOT NULL DEFAULT ''::text,
+    CONSTRAINT command_pkey PRIMARY KEY (command_id),
+    CONSTRAINT command_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'accepted'::text, 'rejected'::text, 'failed'::text, 'expired'::text, 'refused'::text, 'withdrawn'::text])))
+);
+
 -- A plug of a port and its standard
 CREATE TABLE connector (
     port_no integer NOT NULL,
@@ -99,6 +147,45 @@ CREATE TABLE connector (
     standard text NOT NULL,
     CONSTRAINT connector_pkey PRIMARY KEY (port_no, connector),
     CONSTRAINT connector_port_no_fkey FOREIGN KEY (port_no) REFERENCES port(port_no)
+);
+
+-- The last number given; taken in the transaction that uses it, so no number is missing
+CREATE TABLE counter (
+    name text NOT NULL,
+    value bigint NOT NULL,
+    CONSTRAINT counter_pkey PRIMARY KEY (name)
+);
+
+-- A credit for a charging session, once a rule and version; whole minor units, tax apart, never more than was charged
+CREATE TABLE credit (
+    credit_id uuid NOT NULL,
+    port text NOT NULL,
+    session_key text NOT NULL,
+    rule text NOT NULL,
+    rule_version integer NOT NULL,
+    incident_id uuid,
+    tariff text NOT NULL,
+    currency text NOT NULL,
+    net_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    charged_net_minor bigint NOT NULL,
+    charged_tax_minor bigint NOT NULL,
+    reason text NOT NULL,
+    state text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_because text,
+    settled_at timestamp with time zone,
+    recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT credit_pkey PRIMARY KEY (credit_id),
+    CONSTRAINT credit_check CHECK (((net_minor + tax_minor) > 0)),
+    CONSTRAINT credit_check1 CHECK (((net_minor <= charged_net_minor) AND (tax_minor <= charged_tax_minor))),
+    CONSTRAINT credit_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT credit_net_minor_check CHECK ((net_minor >= 0)),
+    CONSTRAINT credit_port_session_key_rule_rule_version_key UNIQUE (port, session_key, rule, rule_version),
+    CONSTRAINT credit_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'approved'::text, 'rejected'::text, 'settled'::text]))),
+    CONSTRAINT credit_tax_minor_check CHECK ((tax_minor >= 0))
 );
 
 -- Something that happened at a port (number 0: at the station); digest tells apart what happened at one instant
@@ -111,6 +198,23 @@ CREATE TABLE event (
     kind text NOT NULL,
     data jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT event_pkey PRIMARY KEY (port_no, at, kind, digest)
+);
+
+-- What a technician found and did, in the codes of schemas.work
+CREATE TABLE finding (
+    finding_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    order_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    found boolean NOT NULL,
+    family text NOT NULL,
+    mechanism text,
+    cause text NOT NULL,
+    activity text NOT NULL,
+    part text NOT NULL,
+    note text NOT NULL,
+    CONSTRAINT finding_pkey PRIMARY KEY (finding_no),
+    CONSTRAINT finding_order_id_fkey FOREIGN KEY (order_id) REFERENCES work_order(order_id)
 );
 
 -- The last raw offset whose rows are stored, written in the same transaction as the rows
@@ -129,6 +233,95 @@ CREATE TABLE history_span (
     source text NOT NULL,
     CONSTRAINT history_span_pkey PRIMARY KEY (port_no, from_at),
     CONSTRAINT history_span_check CHECK ((to_at > from_at))
+);
+
+-- Every alert revision that was taken, once; what is here was handled in the same transaction
+CREATE TABLE inbox (
+    alert_id uuid NOT NULL,
+    revision integer NOT NULL,
+    incident_id uuid NOT NULL,
+    subject text NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    historic boolean NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT inbox_pkey PRIMARY KEY (alert_id, revision)
+);
+
+-- Records of the alert topic that could not be taken, and why; they hold nobody up
+CREATE TABLE inbox_reject (
+    topic text NOT NULL,
+    shard integer NOT NULL,
+    origin bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    key text NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT inbox_reject_pkey PRIMARY KEY (topic, shard, origin)
+);
+
+-- One cause at one port or station; at most one is open for a port and fault family
+CREATE TABLE incident (
+    incident_id uuid NOT NULL,
+    port text NOT NULL,
+    station text NOT NULL,
+    family text NOT NULL,
+    severity text NOT NULL,
+    state text NOT NULL,
+    source text NOT NULL,
+    history boolean NOT NULL DEFAULT false,
+    onset_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    closed_because text,
+    why text NOT NULL DEFAULT ''::text,
+    score real,
+    probability real,
+    ports text[] NOT NULL,
+    order_id uuid,
+    recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT incident_pkey PRIMARY KEY (incident_id),
+    CONSTRAINT incident_check CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT incident_severity_check CHECK ((severity = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
+    CONSTRAINT incident_source_check CHECK ((source = ANY (ARRAY['alert'::text, 'report'::text]))),
+    CONSTRAINT incident_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
+);
+
+-- What was wrong with a port over a span, by one who knows (schemas.labels); present false: it was looked for and was not there
+CREATE TABLE label (
+    label_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    port text NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone,
+    fault text NOT NULL,
+    variant text NOT NULL DEFAULT ''::text,
+    severity real,
+    ramp_s real NOT NULL DEFAULT 0,
+    signs text[] NOT NULL DEFAULT '{}'::text[],
+    source text NOT NULL,
+    who text NOT NULL,
+    note text NOT NULL DEFAULT ''::text,
+    present boolean NOT NULL DEFAULT true,
+    order_id uuid,
+    CONSTRAINT label_pkey PRIMARY KEY (label_no),
+    CONSTRAINT label_source_check CHECK ((source = ANY (ARRAY['simulator'::text, 'technician'::text, 'operator'::text])))
+);
+
+-- What was said and done about an incident or a work order, in order
+CREATE TABLE note (
+    note_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    incident_id uuid,
+    order_id uuid,
+    at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    kind text NOT NULL,
+    text text NOT NULL,
+    data jsonb NOT NULL DEFAULT '{}'::jsonb,
+    CONSTRAINT note_pkey PRIMARY KEY (note_no),
+    CONSTRAINT note_check CHECK (((incident_id IS NOT NULL) OR (order_id IS NOT NULL))),
+    CONSTRAINT note_kind_check CHECK ((kind = ANY (ARRAY['alert'::text, 'note'::text, 'state'::text, 'remedy'::text, 'report'::text, 'credit'::text, 'finding'::text])))
 );
 
 -- Seed state of an operator for a flow without a recovery store; a cache, never the truth
@@ -260,6 +453,24 @@ CREATE TABLE reject (
     CONSTRAINT reject_pkey PRIMARY KEY (shard, origin, seq)
 );
 
+-- What a driver reported by the QR code; no name, no address
+CREATE TABLE report (
+    report_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    incident_id uuid NOT NULL,
+    port text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    problem text NOT NULL,
+    text text NOT NULL DEFAULT ''::text,
+    CONSTRAINT report_pkey PRIMARY KEY (report_no)
+);
+
+-- Random keys made at the first start where the settings give none: signs the sessions of the pages
+CREATE TABLE secret (
+    name text NOT NULL,
+    value bytea NOT NULL,
+    CONSTRAINT secret_pkey PRIMARY KEY (name)
+);
+
 -- A place with charging stations, as the registry has it now
 CREATE TABLE site (
     site_no integer GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -347,6 +558,20 @@ CREATE TABLE tariff (
     CONSTRAINT tariff_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text))
 );
 
+-- A token of a machine; hash is SHA-256 of 256 random bits, the token itself is shown once and kept nowhere
+CREATE TABLE token (
+    token_id text NOT NULL,
+    name text NOT NULL,
+    hash bytea NOT NULL,
+    roles text[] NOT NULL,
+    sites text[],
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT token_pkey PRIMARY KEY (token_id)
+);
+
 -- Seconds up, down and unobserved of each port by the local day of its site; today up to the last full hour
 CREATE TABLE uptime_daily (
     port_no integer NOT NULL,
@@ -389,10 +614,59 @@ CREATE TABLE uptime_rolling (
     CONSTRAINT uptime_rolling_pkey PRIMARY KEY (port_no, at)
 );
 
+-- What is wrong, why we think so, what to bring and to check, how soon, and where it stands
+CREATE TABLE work_order (
+    order_id uuid NOT NULL,
+    number text NOT NULL,
+    port text NOT NULL,
+    station text NOT NULL,
+    family text NOT NULL,
+    priority text NOT NULL,
+    state text NOT NULL,
+    source text NOT NULL,
+    what text NOT NULL,
+    why text NOT NULL,
+    bring text[] NOT NULL,
+    checks text[] NOT NULL,
+    onset_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    respond_by timestamp with time zone,
+    safe_by timestamp with time zone,
+    restore_by timestamp with time zone NOT NULL,
+    cleared_at timestamp with time zone,
+    assignee text,
+    state_since timestamp with time zone NOT NULL,
+    responded_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    ended_because text,
+    recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT work_order_pkey PRIMARY KEY (order_id),
+    CONSTRAINT work_order_number_key UNIQUE (number),
+    CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
+    CONSTRAINT work_order_source_check CHECK ((source = ANY (ARRAY['alert'::text, 'report'::text, 'manual'::text]))),
+    CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'remote_attempt'::text, 'dispatched'::text, 'on_site'::text, 'waiting_parts'::text, 'waiting_utility'::text, 'resolved'::text, 'verified'::text, 'cancelled'::text])))
+);
+
+CREATE INDEX change_log_subject ON change_log USING btree (kind, subject, change_no);
 CREATE INDEX charging_session_repair ON charging_session USING btree (started_at) WHERE needs_repair;
 CREATE INDEX charging_session_started ON charging_session USING btree (started_at);
+CREATE INDEX command_order ON command USING btree (order_id);
+CREATE INDEX command_station ON command USING btree (station, created_at);
+CREATE INDEX command_unanswered ON command USING btree (sent_at) WHERE (state = ANY (ARRAY['sending'::text, 'sent'::text]));
+CREATE INDEX credit_incident ON credit USING btree (incident_id);
+CREATE INDEX finding_order ON finding USING btree (order_id);
+CREATE INDEX inbox_incident ON inbox USING btree (incident_id);
+CREATE INDEX incident_order ON incident USING btree (order_id);
+CREATE INDEX incident_port ON incident USING btree (port, opened_at);
+CREATE INDEX incident_station ON incident USING btree (station, opened_at);
+CREATE INDEX label_port ON label USING btree (port, start_at);
+CREATE INDEX note_incident ON note USING btree (incident_id, note_no);
+CREATE INDEX note_order ON note USING btree (order_id, note_no);
 CREATE INDEX port_station ON port USING btree (station);
 CREATE INDEX reject_received_at ON reject USING btree (received_at);
+CREATE INDEX work_order_station ON work_order USING btree (station, opened_at);
+CREATE UNIQUE INDEX incident_one_open ON incident USING btree (port, family) WHERE (state = 'open'::text);
+CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, family) WHERE (state <> ALL (ARRAY['resolved'::text, 'verified'::text, 'cancelled'::text]));
 
 -- VIEW anomaly_score: Anomaly score of each port and minute, with the channels that made it; port text, at timestamp
 --     with time zone, score real, probability real, context text, contributions jsonb, port_no integer
@@ -413,8 +687,24 @@ CREATE INDEX reject_received_at ON reject USING btree (received_at);
 --     power_mean_w real, power_offered_w real, power_rated_w real, offered_share real, rated_share real,
 --     below_offered_share real, below_requested_share real, soc_start real, soc_end real, samples integer,
 --     register_resets integer, quality integer, needs_repair boolean, version integer
+-- VIEW command: Commands to stations and what became of them; command_id uuid, station text, port text, name text,
+--     params jsonb, state text, why text, created_at timestamp with time zone, expires_at timestamp with time zone,
+--     sent_at timestamp with time zone, answered_at timestamp with time zone, info text, work_order text
+-- VIEW credit: Credits in whole minor units of their currency, tax apart; credit_id uuid, port text, session_key
+--     text, rule text, rule_version integer, tariff text, currency text, net_minor bigint, tax_minor bigint,
+--     charged_net_minor bigint, charged_tax_minor bigint, reason text, state text, proposed_at timestamp with time
+--     zone, decided_at timestamp with time zone, settled_at timestamp with time zone, incident_id uuid
 -- VIEW event: What happened at a port: status, session, boot, fault, connection, ...; port text, at timestamp with
 --     time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
+-- VIEW finding: What technicians found and did; work_order text, port text, at timestamp with time zone, found
+--     boolean, family text, mechanism text, cause text, activity text, part text, note text
+-- VIEW incident: One cause at one port or station, with why we think so; incident_id uuid, port text, station text,
+--     site text, family text, severity text, state text, source text, history boolean, onset_at timestamp with time
+--     zone, opened_at timestamp with time zone, closed_at timestamp with time zone, closed_because text, why text,
+--     score real, probability real, ports text[], work_order text, recorded_at timestamp with time zone
+-- VIEW label: What was wrong with a port over a span, by one who knows; present false: it was not there; port text,
+--     start_at timestamp with time zone, end_at timestamp with time zone, fault text, variant text, severity real,
+--     ramp_s real, signs text[], source text, who text, note text, present boolean
 -- VIEW port: Every port with its station and site; discovered = not registered yet, so in no statement; port text,
 --     station text, number integer, site text, site_name text, time_zone text, lat double precision, lon double
 --     precision, owner text, kind text, rated_w real, phases integer, model text, firmware text, protocol text,
@@ -448,6 +738,12 @@ CREATE INDEX reject_received_at ON reject USING btree (received_at);
 -- VIEW uptime_rolling: Share of observed time that a port was up, hour by hour, over 1 h, 24 h, 7 d, 30 d; port text,
 --     at timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d
 --     real
+-- VIEW work_order: What somebody does about an incident, how soon, and where it stands; number text, port text,
+--     station text, site text, family text, priority text, state text, source text, what text, why text, bring
+--     text[], checks text[], onset_at timestamp with time zone, opened_at timestamp with time zone, respond_by
+--     timestamp with time zone, safe_by timestamp with time zone, restore_by timestamp with time zone, cleared_at
+--     timestamp with time zone, assignee text, state_since timestamp with time zone, responded_at timestamp with time
+--     zone, resolved_at timestamp with time zone, ended_because text, order_id uuid
 
 -- edition: plain
 CREATE INDEX anomaly_score_at ON anomaly_score USING brin (at) WITH (autosummarize='on');
