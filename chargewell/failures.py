@@ -1,0 +1,29 @@
+"""Errors that a user can do something about: shown as one line, without a traceback. Anything else is a defect of ours."""
+
+from typing import Final
+
+import psycopg
+
+from chargewell.processes import ProcessError
+from chargewell.services.provider import ServiceError
+from connectors.bytewax_io import FlowError, FlowRunningError
+from connectors.kafka import KafkaError
+from connectors.mqtt import MqttError
+from connectors.timescale.registry import RegistryError
+from connectors.timescale.sink import FlowRunningError as ShardTakenError
+from pipelines import SnapshotError
+
+KNOWN: Final = (
+    ServiceError,
+    ProcessError,
+    KafkaError,
+    MqttError,
+    RegistryError,
+    FlowError,
+    FlowRunningError,
+    ShardTakenError,
+    SnapshotError,
+    psycopg.OperationalError,
+    FileNotFoundError,
+    PermissionError,
+)
