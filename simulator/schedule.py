@@ -1,0 +1,83 @@
+"""The visits of a span of history on the stations' minute grids, with what faults do to them.
+
+History moves in whole steps, and each station reads its meters at its own second of the minute, so charging starts and
+stops at those instants.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from simulator.arrivals import Visit, admit
+from simulator.faults import VARIANTS, Fault, FaultSet
+from simulator.ports import US
+from simulator.world import Moment, World
+
+
+class Schedule:
+    """Admits visits span by span. `placed` visits are certain: candidates that would be in their way do not come."""
+
+    def __init__(self, world: World, faults: FaultSet, placed: Sequence[Visit], step_s: int) -> None:
+        self.world, self.faults, self.step_s = world, faults, step_s
+        self._placed = sorted((self.snapped(v) for v in placed), key=lambda v: v.plug_us)
+        self._cuts = [f for f in faults.faults if VARIANTS[f.variant].cut]
+
+    def snapped(self, visit: Visit) -> Visit:
+        """`visit` with contactor times on the grid of its station: at least two steps of charging, nobody gone before its end."""
+        if visit.gives_up:
+            return visit
+        grid = self.world.on_grid
+        start = grid(visit.start_us, visit.port, self.step_s)
+        stop = max(grid(visit.stop_us, visit.port, self.step_s), start + 2 * self.step_s * US)
+        return replace(visit, start_us=start, stop_us=stop, leave_us=max(visit.leave_us, stop + 20 * US))
+
+    def admitted(self, start_us: int, end_us: int, moment: Moment) -> list[Visit]:
+        """Who comes within [start_us, end_us): placed visits and the candidates who find their port free and whole."""
+        here = [v for v in self._placed if start_us <= v.plug_us < end_us]
+        candidates = self.world.arrivals.between(start_us, end_us)
+        free = (self.snapped(v) for v in candidates if not self._barred(v))
+        reserved = np.maximum(moment.busy_until, 0)
+        came = admit((v for v in free if not self._in_the_way(v)), reserved)
+        for visit in here:
+            reserved[visit.port] = max(reserved[visit.port], visit.leave_us)
+        moment.busy_until[:] = reserved
+        return sorted((self._cut(v) for v in [*here, *came]), key=lambda v: v.plug_us)
+
+    def _in_the_way(self, visit: Visit) -> bool:
+        margin = 200 * US
+        return any(
+            p.port == visit.port and visit.plug_us < p.leave_us + margin and visit.leave_us > p.plug_us - margin
+            for p in self._placed
+        )
+
+    def _barred(self, visit: Visit) -> bool:
+        return any(visit.port in self.faults.rows(f) and f.active(visit.plug_us) for f in self._cuts)
+
+    def _cut(self, visit: Visit) -> Visit:
+        for fault in self._cuts:
+            if not visit.gives_up and visit.port in self.faults.rows(fault):
+                at = self.world.on_grid(fault.start_us, visit.port, self.step_s)
+                if visit.start_us < at < visit.stop_us:
+                    return cut_short(visit, at, fault)
+        return visit
+
+
+def cut_short(visit: Visit, at_us: int, fault: Fault) -> Visit:
+    """`visit` ended by `fault` at `at_us`: the current stops at once."""
+    variant = VARIANTS[fault.variant]
+    return replace(
+        visit, stop_us=at_us, leave_us=at_us + 90 * US, reason=variant.cut, abrupt=True,
+        error=variant.error, code=variant.code,
+    )  # fmt: skip
+
+
+def starts_and_stops(visits: Iterable[Visit]) -> tuple[dict[int, list[Visit]], dict[int, list[Visit]]]:
+    """Visits by the instant (us) at which their contactor closes, and opens."""
+    starts: dict[int, list[Visit]] = {}
+    stops: dict[int, list[Visit]] = {}
+    for visit in visits:
+        if not visit.gives_up:
+            starts.setdefault(visit.start_us, []).append(visit)
+            stops.setdefault(visit.stop_us, []).append(visit)
+    return starts, stops
