@@ -187,6 +187,7 @@ class Packed(msgspec.Struct, kw_only=True):
     partition: int
     first: int
     last: int
+    now: int
     adapter: str
     ports: list[str] = []
     readings: PackedReadings = msgspec.field(default_factory=PackedReadings)
