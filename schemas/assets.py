@@ -63,6 +63,7 @@ TimeZone = Annotated[str, AfterValidator(_known_zone)]
 StationId = Annotated[str, Field(pattern=rf"^{STATION_PATTERN}$")]
 Opening = Annotated[dict[str, list[tuple[str, str]]], AfterValidator(_well_formed)]
 """Local opening hours by day, e.g. {"mon": [("06:00", "22:00")]}; a day that lacks is closed."""
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Price = Annotated[Decimal, Field(ge=0)]
 
 
@@ -86,12 +87,12 @@ class _Dated(_Row):
 class Site(_Dated):
     """A place with stations. `opening` none = always open; `grid_limit_w` in W."""
 
-    site: Annotated[str, Field(min_length=1, max_length=64)]
-    name: str = ""
+    site: Text
+    name: Text | Literal[""] = ""
     time_zone: TimeZone
     lat: Annotated[float | None, Field(ge=-90, le=90)] = None
     lon: Annotated[float | None, Field(ge=-180, le=180)] = None
-    owner: str | None = None
+    owner: Text | None = None
     opening: Opening | None = None
     grid_limit_w: Annotated[float | None, Field(gt=0)] = None
 
@@ -106,10 +107,10 @@ class Station(_Dated):
 
     station: StationId
     site: str
-    model: str | None = None
-    firmware: str | None = None
-    serial: str | None = None
-    protocol: str | None = None
+    model: Text | None = None
+    firmware: Text | None = None
+    serial: Text | None = None
+    protocol: Text | None = None
     heartbeat_s: Annotated[float | None, Field(gt=0)] = None
     commissioned_at: Moment | None = None
     retired_at: Moment | None = None
@@ -146,7 +147,7 @@ class Connector(_Row):
     station: StationId
     number: Annotated[int, Field(ge=1)]
     connector: Annotated[int, Field(ge=1)]
-    standard: Annotated[str, Field(min_length=1)]
+    standard: Text
 
     @property
     def port(self) -> str:
@@ -157,7 +158,7 @@ class Connector(_Row):
 class Tariff(_Dated):
     """Unit prices in major units of `currency` (ISO 4217), tax apart; for a port, a site, or (neither) the network."""
 
-    tariff: Annotated[str, Field(min_length=1, max_length=64)]
+    tariff: Text
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     per_kwh: Price = Decimal(0)
     per_session: Price = Decimal(0)

@@ -12,7 +12,8 @@ ON CONFLICT DO NOTHING;
 
 -- discover_ports: enter ports that spoke before anyone registered them
 INSERT INTO port (port, station, number, discovered)
-SELECT port, station, number, true
+SELECT port, station, number,
+    number > 0 OR EXISTS (SELECT FROM station s WHERE s.station = u.station AND s.discovered)
 FROM unnest(%(ports)s::text[], %(stations)s::text[], %(numbers)s::int[]) AS u (port, station, number)
 ORDER BY port
 ON CONFLICT DO NOTHING;
@@ -203,3 +204,89 @@ SET at = excluded.at, version = excluded.version, origin = excluded.origin, body
 
 -- load_snapshots: states of an operator in a flow
 SELECT shard, body FROM operator_snapshot WHERE flow = %(flow)s AND operator = %(operator)s;
+
+-- registry_site: all dated rows of sites
+SELECT site, valid_from, valid_to, name, time_zone, lat, lon, owner, opening, grid_limit_w
+FROM site_dated ORDER BY site, valid_from;
+
+-- registry_station: all dated rows of stations
+SELECT station, valid_from, valid_to, site, model, firmware, serial, protocol, heartbeat_s, commissioned_at, retired_at
+FROM station_dated ORDER BY station, valid_from;
+
+-- registry_port: all dated rows of ports
+SELECT port, valid_from, valid_to, rated_w, phases, kind FROM port_dated ORDER BY port, valid_from;
+
+-- registry_connector: all connectors
+SELECT p.station, p.number, c.connector, c.standard
+FROM connector c JOIN port p USING (port_no) ORDER BY p.port, c.connector;
+
+-- registry_tariff: all dated rows of tariffs
+SELECT tariff, currency, per_kwh, per_session, per_minute, idle_per_minute, tax_percent, site, port, valid_from, valid_to
+FROM tariff ORDER BY tariff, valid_from;
+
+-- refresh_site: the row in force of each site
+INSERT INTO site (site, name, time_zone, lat, lon, owner, opening, grid_limit_w, valid_from, valid_to)
+SELECT DISTINCT ON (site) site, name, time_zone, lat, lon, owner, opening, grid_limit_w, valid_from, valid_to
+FROM site_dated
+ORDER BY site, valid_from > %(at)s, CASE WHEN valid_from > %(at)s THEN valid_from END, valid_from DESC
+ON CONFLICT (site) DO UPDATE SET
+    name = excluded.name, time_zone = excluded.time_zone, lat = excluded.lat, lon = excluded.lon,
+    owner = excluded.owner, opening = excluded.opening, grid_limit_w = excluded.grid_limit_w,
+    valid_from = excluded.valid_from, valid_to = excluded.valid_to;
+
+-- refresh_station: the row in force of each station; a discovered one that has a row is registered
+INSERT INTO station (station, site, model, firmware, serial, protocol, heartbeat_s, commissioned_at, retired_at,
+                     valid_from, valid_to)
+SELECT DISTINCT ON (station) station, site, model, firmware, serial, protocol, heartbeat_s, commissioned_at, retired_at,
+       valid_from, valid_to
+FROM station_dated
+ORDER BY station, valid_from > %(at)s, CASE WHEN valid_from > %(at)s THEN valid_from END, valid_from DESC
+ON CONFLICT (station) DO UPDATE SET
+    site = excluded.site, model = excluded.model, firmware = excluded.firmware, serial = excluded.serial,
+    protocol = excluded.protocol, heartbeat_s = excluded.heartbeat_s, commissioned_at = excluded.commissioned_at,
+    retired_at = excluded.retired_at, valid_from = excluded.valid_from, valid_to = excluded.valid_to, discovered = false;
+
+-- refresh_port: the row in force of each port; a discovered one that has a row is registered
+INSERT INTO port (port, station, number, rated_w, phases, kind, valid_from, valid_to)
+SELECT DISTINCT ON (port) port, regexp_replace(port, '/[0-9]+$', ''), substring(port FROM '/([0-9]+)$')::int,
+       rated_w, phases, kind, valid_from, valid_to
+FROM port_dated
+ORDER BY port, valid_from > %(at)s, CASE WHEN valid_from > %(at)s THEN valid_from END, valid_from DESC
+ON CONFLICT (port) DO UPDATE SET
+    rated_w = excluded.rated_w, phases = excluded.phases, kind = excluded.kind,
+    valid_from = excluded.valid_from, valid_to = excluded.valid_to, discovered = false;
+
+-- refresh_station_ports: number 0 of a registered station is the station itself, and registered with it
+INSERT INTO port (port, station, number)
+SELECT station || '/0', station, 0 FROM station WHERE NOT discovered ORDER BY station
+ON CONFLICT (port) DO UPDATE SET discovered = false;
+
+-- delete_connectors: take away the connectors of ports
+DELETE FROM connector c USING port p WHERE p.port_no = c.port_no AND p.port = ANY(%(ports)s);
+
+-- insert_connector: enter a connector of a known port
+INSERT INTO connector (port_no, connector, standard) SELECT port_no, %(connector)s, %(standard)s FROM port WHERE port = %(port)s;
+
+-- port_facts: what operators are told of every port, by the rows in force at an instant
+SELECT p.port, i.site, coalesce(i.time_zone, 'UTC') AS time_zone, i.opening, f.kind, f.rated_w, f.phases,
+    s.heartbeat_s, s.model, s.firmware, f.port IS NULL AND (p.number > 0 OR s.station IS NULL) AS discovered,
+    (extract(epoch FROM s.commissioned_at) * 1000000)::bigint AS commissioned_at,
+    (extract(epoch FROM s.retired_at) * 1000000)::bigint AS retired_at
+FROM port p
+LEFT JOIN LATERAL (
+    SELECT * FROM port_dated d WHERE d.port = p.port AND d.valid_from <= %(at)s ORDER BY d.valid_from DESC LIMIT 1
+) f ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM station_dated d WHERE d.station = p.station AND d.valid_from <= %(at)s ORDER BY d.valid_from DESC LIMIT 1
+) s ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM site_dated d WHERE d.site = s.site AND d.valid_from <= %(at)s ORDER BY d.valid_from DESC LIMIT 1
+) i ON true
+ORDER BY p.port;
+
+-- discovered: ports that spoke before anyone registered them, by station
+SELECT s.station, coalesce(array_agg(p.port ORDER BY p.number) FILTER (WHERE p.number > 0 AND p.discovered), '{}')
+FROM station s LEFT JOIN port p USING (station)
+GROUP BY s.station, s.discovered
+HAVING s.discovered OR bool_or(p.discovered AND p.number > 0)
+ORDER BY s.station;

@@ -361,7 +361,7 @@ CREATE TABLE port_dated (
     port text NOT NULL,
     valid_from timestamp with time zone NOT NULL,
     valid_to timestamp with time zone,
-    rated_w real,
+    rated_w double precision,
     phases integer,
     kind text,
     CONSTRAINT port_dated_pkey PRIMARY KEY (port, valid_from)
@@ -500,7 +500,7 @@ CREATE TABLE site_dated (
     lon double precision,
     owner text,
     opening jsonb,
-    grid_limit_w real,
+    grid_limit_w double precision,
     CONSTRAINT site_dated_pkey PRIMARY KEY (site, valid_from)
 );
 
@@ -534,7 +534,7 @@ CREATE TABLE station_dated (
     firmware text,
     serial text,
     protocol text,
-    heartbeat_s real,
+    heartbeat_s double precision,
     commissioned_at timestamp with time zone,
     retired_at timestamp with time zone,
     CONSTRAINT station_dated_pkey PRIMARY KEY (station, valid_from)

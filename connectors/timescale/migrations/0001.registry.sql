@@ -89,7 +89,7 @@ CREATE TABLE site_dated (
     lon double precision,
     owner text,
     opening jsonb,
-    grid_limit_w real,
+    grid_limit_w double precision,
     PRIMARY KEY (site, valid_from)
 );
 CREATE TABLE station_dated (
@@ -101,7 +101,7 @@ CREATE TABLE station_dated (
     firmware text,
     serial text,
     protocol text,
-    heartbeat_s real,
+    heartbeat_s double precision,
     commissioned_at timestamptz,
     retired_at timestamptz,
     PRIMARY KEY (station, valid_from)
@@ -110,7 +110,7 @@ CREATE TABLE port_dated (
     port text NOT NULL,
     valid_from timestamptz NOT NULL,
     valid_to timestamptz,
-    rated_w real,
+    rated_w double precision,
     phases int,
     kind text,
     PRIMARY KEY (port, valid_from)
