@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from connectors.adapters import ADAPTER_VERSION
 from models.columns import Batch, Others, Readings
 from schemas.channels import BY_NAME
-from schemas.telemetry import VERSION, BridgeBeat, Event, Packed, PackedOther, PackedReadings, Reject
+from schemas.telemetry import VERSION, Packed, PackedOther, PackedReadings
 
 RECORD_BYTES: Final = 1_000_000
 """Records are cut to stay below this, but for a single raw record whose lines alone need more."""
@@ -28,13 +28,14 @@ class PackedError(ValueError):
 
 
 def pack(batch: Batch) -> bytes:
-    """The JSON of `schemas.telemetry.Packed` for `batch`. `Batch.now` is not written: it follows from the lines."""
+    """The JSON of `schemas.telemetry.Packed` for `batch`."""
     return orjson.dumps(
         {
             "v": VERSION,
             "partition": batch.partition,
             "first": batch.first,
             "last": batch.last,
+            "now": batch.now,
             "adapter": ADAPTER_VERSION,
             "ports": batch.ports,
             "readings": _readings_out(batch.readings),
@@ -49,7 +50,7 @@ def pack(batch: Batch) -> bytes:
 
 
 def unpack(record: bytes) -> Batch:
-    """The batch that `record` was packed from; `now` is the newest receive time or heartbeat in it.
+    """The batch that `record` was packed from.
 
     PackedError for what is no packed record, was written under another schema version, or contradicts itself.
     """
@@ -61,17 +62,19 @@ def unpack(record: bytes) -> Batch:
         raise PackedError(f"packed record of schema version {packed.v}, this program reads {VERSION}: update it")
     try:
         readings, other = _readings_in(packed.readings), _others_in(packed.other)
-    except (TypeError, ValueError, OverflowError, KeyError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise PackedError(f"packed record {packed.first}..{packed.last}: {error}") from error
     ports = len(packed.ports)
     for codes in (readings.port, other.port):
         if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < ports:
-            raise PackedError(f"packed record {packed.first}..{packed.last}: a port index lies outside its {ports} ports")
+            raise PackedError(
+                f"packed record {packed.first}..{packed.last}: a port index lies outside its {ports} ports"
+            )
     return Batch(
         partition=packed.partition,
         first=packed.first,
         last=packed.last,
-        now=newest(readings, other, packed.events, packed.rejects, packed.beats),
+        now=packed.now,
         ports=packed.ports,
         readings=readings,
         other=other,
@@ -113,19 +116,15 @@ def cut(batch: Batch, origin: int) -> tuple[Batch, Batch]:
         served=batch.served,
     )
     tail = batch.after(origin)
-    head.now = newest(head.readings, head.other, head.events, head.rejects, head.beats)
+    head.now = min(batch.now, newest(head))
     return _lean(head), _lean(tail)
 
 
-def newest(
-    readings: Readings, other: Others, events: list[Event], rejects: list[Reject], beats: list[BridgeBeat]
-) -> int:
-    """Log time: the newest receive time or heartbeat among the lines, in microseconds; 0 where there are none."""
-    times = [int(t.max()) for t in (readings.received_at, other.received_at) if len(t)]
-    times += [max(e.received_at for e in events)] if events else []
-    times += [max(r.received_at for r in rejects)] if rejects else []
-    times += [max(b.at for b in beats)] if beats else []
-    return max(times, default=0)
+def newest(batch: Batch) -> int:
+    """The newest receive time or heartbeat among the lines of `batch`, in microseconds; 0 where it has none."""
+    times = [int(t.max()) for t in (batch.readings.received_at, batch.other.received_at) if len(t)]
+    times += [row.received_at for rows in (batch.events, batch.rejects) for row in rows]
+    return max([*times, *(b.at for b in batch.beats)], default=0)
 
 
 def _plain(rows: list[Any]) -> Any:
@@ -169,8 +168,14 @@ def _readings_in(rows: PackedReadings) -> Readings:
         origin=_ints(rows.origin, n, np.int64),
         seq=_ints(rows.seq, n, np.int64),
         flags=_ints(rows.flags, n, np.uint8) if rows.flags else np.zeros(n, np.uint8),
-        channels={name: _floats(values, n, BY_NAME[name].dtype) for name, values in rows.channels.items()},
+        channels={name: _floats(values, n, _dtype(name)) for name, values in rows.channels.items()},
     )
+
+
+def _dtype(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"channel {name!r} is not known to this program: update it")
+    return BY_NAME[name].dtype
 
 
 def _others_in(rows: PackedOther) -> Others:
@@ -217,4 +222,6 @@ def _lean(batch: Batch) -> Batch:
     place[used] = np.arange(len(used), dtype=np.int32)
     batch.readings.port, batch.other.port = place[batch.readings.port], place[batch.other.port]
     batch.ports = [batch.ports[i] for i in used]
+    channels = batch.readings.channels
+    batch.readings.channels = {name: column for name, column in channels.items() if not np.isnan(column).all()}
     return batch
