@@ -178,7 +178,7 @@ _BROKER_XML = """\
 """
 
 _LOGIN_CONFIG = """\
-activemq {{
+chargewell {{
   org.apache.activemq.artemis.spi.core.security.jaas.PropertiesLoginModule required
     baseDir="{etc}"
     org.apache.activemq.jaas.properties.user="users.properties"
@@ -230,6 +230,8 @@ class Artemis(_OwnedBroker):
 
     def _acceptor(self, etc: Path, port: int) -> str:
         address = f"tcp://{LOOPBACK}:{port}?protocols=MQTT;useEpoll=false;useKQueue=false"
+        if self.settings.mqtt.access is not None:
+            address += ";securityDomain=chargewell"
         tls = self.settings.mqtt.tls
         if tls is None:
             return address
