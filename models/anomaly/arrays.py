@@ -92,6 +92,38 @@ def before(values: np.ndarray, first: Bools, carried: np.ndarray) -> np.ndarray:
     return out
 
 
+class Lanes:
+    """Rows of many ports, grouped by port, laid out so that ports advance in step and every step is a contiguous slice.
+
+    Ports with more rows come first, so step k holds the first `m` lanes for some m: a recurrence then runs as a few
+    ufunc calls a step on views, without fancy indexing. `slots` are the ports of the lanes.
+    """
+
+    def __init__(self, slot: Slots) -> None:
+        first = starts(slot)
+        begin = np.flatnonzero(first)
+        counts = np.diff(np.append(begin, len(slot)))
+        order = np.argsort(-counts, kind="stable")
+        lane = np.empty(len(counts), np.intp)
+        lane[order] = np.arange(len(counts))
+        self.slots: Slots = slot[begin[order]]
+        group = np.cumsum(first) - 1
+        rank = np.arange(len(slot)) - begin[group]
+        self.cuts = np.append(0, np.cumsum(np.bincount(rank))) if len(slot) else np.zeros(1, np.intp)
+        self._place = self.cuts[rank] + lane[group]
+
+    def spread(self, rows: np.ndarray) -> np.ndarray:
+        """`rows` in the order of the steps."""
+        out = np.empty_like(rows)
+        out[self._place] = rows
+        return out
+
+    def gather(self, steps: np.ndarray) -> np.ndarray:
+        """What `spread` did, undone."""
+        rows: np.ndarray = steps[self._place]
+        return rows
+
+
 class Held:
     """Last known values per port, carried forward for a limited age. Keeps a float32 and a time per channel."""
 

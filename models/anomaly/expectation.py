@@ -1,16 +1,16 @@
 """What a port's feature is expected to be: a linear function learned block by block, never from the block it is judged in.
 
 Normal equations per port, with slow forgetting and a ridge towards what ports of the same kind have in common, so that a
-new port is judged by its kind's physics until it has shown its own, and a fault that creeps in over weeks is measured
-against a reference that moves far more slowly. Robust: rows count less the farther they lie from the expectation.
+new port soon has a usable expectation, and a fault that creeps in over weeks is measured against a reference that moves
+far more slowly. Robust: rows count less the farther they lie from the expectation.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from models.anomaly.arrays import Bools, Float32, PortArrays, Slots
-from models.columns import rounds
+from models.anomaly.arrays import Bools, Float32, Lanes, PortArrays, Slots
 
 KEEP: Final = 1.0 - 1.0 / 2_000.0
 """What a block (an hour in which the feature was seen) leaves of the past: a memory of 2,000 such hours."""
@@ -39,36 +39,30 @@ class Expectation:
         self.prior = np.zeros((3, size))
         self.prior_known = np.zeros(3, np.bool_)
 
-    def predict(self, slot: Slots, phi: Float32, kind: np.ndarray, context: Slots) -> tuple[Float32, Bools]:
-        """Expected values, and whether port or kind has learned enough of `context` (0, 1) for them to mean something."""
-        theta = self._theta(slot, kind)
+    def predict(self, slot: Slots, phi: Float32, context: Slots) -> tuple[Float32, Float32, Bools]:
+        """Expected values, their constant part, and whether the port has learned enough of `context` (0, 1) to be judged."""
+        theta = self._a[f"{self._n}.theta"][slot]
         expected: Float32 = theta[:, 0] * phi[0]
         for j in range(1, self._size):
             expected = expected + theta[:, j] * phi[j]
         if self._bounded:
             top = self._a[f"{self._n}.top"][slot]
             expected = np.where(top > -np.inf, np.minimum(expected, top), expected)
-        ready = (self._a[f"{self._n}.blocks"][slot, context] >= READY) | self.prior_known[kind]
-        return expected, ready
-
-    def offset(self, slot: Slots, kind: np.ndarray) -> Float32:
-        """The constant part of the expectation: what is expected with nothing going on."""
-        return self._theta(slot, kind)[:, 0]
-
-    def _theta(self, slot: Slots, kind: np.ndarray) -> Float32:
-        own = (self._a[f"{self._n}.blocks"][slot] > 0).any(axis=1)
-        return np.where(own[:, None], self._a[f"{self._n}.theta"][slot], self.prior[kind].astype(np.float32))
+        return expected, theta[:, 0], self._a[f"{self._n}.blocks"][slot, context] >= READY
 
     def collect(self, slot: Slots, context: Slots, phi: Float32, y: Float32, weight: Float32) -> None:
         """Add rows to the ports' open blocks, in order."""
         x = phi.T.astype(np.float64)
-        wx = x * weight[:, None]
-        gram, cross = self._a[f"{self._n}.open_gram"], self._a[f"{self._n}.open_cross"]
-        outer, by_y = wx[:, :, None] * x[:, None, :], wx * y[:, None]
-        for rows in rounds(slot):
-            at = slot[rows]
-            gram[at] += outer[rows]
-            cross[at] += by_y[rows]
+        lanes = Lanes(slot)
+        for name, rows in (
+            ("open_gram", (x * weight[:, None])[:, :, None] * x[:, None, :]),
+            ("open_cross", x * (weight * y)[:, None]),
+        ):
+            state = self._a[f"{self._n}.{name}"][lanes.slots]
+            steps = lanes.spread(rows)
+            for begin, end in pairwise(lanes.cuts.tolist()):
+                state[: end - begin] += steps[begin:end]
+            self._a[f"{self._n}.{name}"][lanes.slots] = state
         np.maximum.at(self._a[f"{self._n}.open_top"], slot, y)
         self._a[f"{self._n}.open"][slot, context] = True
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from models.anomaly.arrays import Bools, Float32
-from models.anomaly.situation import Situation
+from models.anomaly.situation import AC, DC, Situation
 
 BELOW, BOTH, ABOVE = -1, 0, 1
 
@@ -32,10 +32,19 @@ class Sample:
     judged: Bools
     matters: Float32
 
+    def take(self, rows: np.ndarray | slice) -> "Sample":
+        """The part at `rows`; views where that is a slice."""
+        return Sample(
+            self.rows[rows], self.y[rows], self.phi[:, rows], self.accuracy[rows], self.judged[rows], self.matters[rows]
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One kind of residual: on which side it is bad, its unit (`scale` turns it into `unit` for people), what it points at."""
+    """One kind of residual: on which side it is bad, its unit (`scale` turns it into `unit` for people), what it points at.
+
+    What is judged is the least of the last `lasting` ticks that have it; `bounded` expectations never exceed what was seen.
+    """
 
     name: str
     channel: str
@@ -47,6 +56,7 @@ class Feature:
     families: tuple[tuple[str, float], ...]
     says: str
     bounded: bool = False
+    lasting: int = 3
 
 
 def _sample(keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndarray | float, judged: Bools | None,
@@ -66,22 +76,32 @@ def _sample(keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndar
 
 
 def contact(s: Situation) -> Sample | None:
-    """Connector above ambient against the filtered squared current: rises with the contact's resistance."""
+    """Connector above its surroundings against the filtered squared current: rises with the contact's resistance.
+
+    The surroundings are the ambient temperature; where the port tells none, its cabinet (with the station's load to explain
+    what that adds); where it has no such sensor, the connector itself when it last had cooled down.
+    """
     if "temp_connector" not in s.ticks.mean:
         return None
-    y = s.ticks.mean["temp_connector"] - s.ambient
-    accuracy = 1.0 + 2.0 * s.proxy + 40.0 * s.unknown * s.charging
-    matters = np.where(s.proxy, 12.0, 8.0)
-    return _sample(np.isfinite(s.current), y, [np.ones(len(y)), *s.heat], accuracy, s.charging, matters)
+    inside = s.ticks.channel("temp_internal")
+    by_cabinet = np.isnan(s.ambient) & np.isfinite(inside)
+    proxy = np.isnan(s.ambient) & ~by_cabinet
+    around = np.where(by_cabinet, inside, np.where(proxy, s.cool, s.ambient))
+    y = s.ticks.mean["temp_connector"] - around
+    accuracy = 1.0 + 2.0 * proxy + 40.0 * s.unknown * s.charging
+    matters = np.where(proxy, 12.0, 8.0)
+    phi = [np.ones(len(y)), *s.heat, *(s.load * by_cabinet)]
+    return _sample(np.isfinite(s.current), y, phi, accuracy, s.charging, matters)
 
 
 def cabinet(s: Situation) -> Sample | None:
-    """Cabinet above ambient against filtered power: rises when fan or filter fail."""
+    """Cabinet above ambient against what station and port have drawn: rises when fan or filter fail."""
     if "temp_internal" not in s.ticks.mean:
         return None
-    y = s.ticks.mean["temp_internal"] - np.where(s.proxy, np.nan, s.ambient)
+    y = s.ticks.mean["temp_internal"] - s.ambient
     accuracy = 1.5 + 30.0 * s.unknown * s.charging
-    return _sample(np.isfinite(s.power), y, [np.ones(len(y)), *s.load, s.heat[2]], accuracy, None, 8.0)
+    phi = [np.ones(len(y)), *s.load, s.heat[1], s.heat[3], s.ambient / 20.0]
+    return _sample(np.isfinite(y), y, phi, accuracy, None, 8.0)
 
 
 def fan(s: Situation) -> Sample | None:
@@ -106,27 +126,27 @@ def delivery(s: Situation) -> Sample | None:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.where(s.limit > 0, 1.0 - s.ticks.mean["current"] / s.limit, np.nan).astype(np.float32)
-    settled = s.charging & (s.since_start > 60.0) & (s.since_step > 15.0)
+    settled = (s.since_start > 60.0) & (s.since_step > 15.0)
     enough = s.requested & (s.limit > np.maximum(0.1 * s.rated, 5.0))
     return _sample(settled & enough, y, [np.ones(len(y))], 0.01, None, 0.07)
 
 
 def supply(s: Situation) -> Sample | None:
-    """Line voltage in units of 230 V against current: the supply sags or swells."""
+    """Line voltage in units of 230 V against the load of port and station: the supply sags or swells."""
     volts = _line_voltage(s)
     if volts is None:
         return None
-    share = np.where(np.isfinite(s.current), s.current, 0.0) / s.rated
-    return _sample(volts > 60.0, volts / 230.0, [np.ones(len(share)), share], 0.01, None, 0.08)
+    share = np.nan_to_num(s.current) / s.rated
+    return _sample(volts > 60.0, volts / 230.0, [np.ones(len(share)), share, s.station_load], 0.01, None, 0.08)
 
 
 def _line_voltage(s: Situation) -> Float32 | None:
     lines = [s.ticks.mean[f"voltage_l{i}"] for i in (1, 2, 3) if f"voltage_l{i}" in s.ticks.mean]
     if lines:
         return np.asarray(np.fmax.reduce(lines), np.float32)
-    if "voltage" not in s.ticks.mean or not (s.kind == 1).any():
+    if "voltage" not in s.ticks.mean or not (s.kind == AC).any():
         return None
-    return np.where(s.kind == 1, s.ticks.mean["voltage"], np.float32(np.nan)).astype(np.float32)
+    return np.where(s.kind == AC, s.ticks.mean["voltage"], np.float32(np.nan)).astype(np.float32)
 
 
 def phase(s: Situation) -> Sample | None:
@@ -145,9 +165,9 @@ def meter(s: Situation) -> Sample | None:
     have = np.isfinite(s.ticks.energy)
     if not have.any():
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        y = np.where(s.integrated > 200.0, s.register / s.integrated - 1.0, np.nan).astype(np.float32)
-        accuracy = 0.01 + 30.0 / np.maximum(s.integrated, 200.0)
+    drawn = np.maximum(s.integrated, 200.0)
+    y = np.where(s.integrated > 200.0, s.register / drawn - 1.0, np.nan).astype(np.float32)
+    accuracy = 0.01 + (30.0 + 2.0 * s.unsure) / drawn
     return _sample(have & (s.since_start > 300.0) & s.charging, y, [np.ones(len(y))], accuracy, None, 0.06)
 
 
@@ -158,7 +178,7 @@ def balance(s: Situation) -> Sample | None:
     m = s.ticks.mean
     product = m["voltage"] * m["current"]
     with np.errstate(divide="ignore", invalid="ignore"):
-        times = np.where(s.kind == 2, 1.0, np.clip(np.rint(m["power"] / product), 1, 3))
+        times = np.where(s.kind == DC, 1.0, np.clip(np.rint(m["power"] / product), 1, 3))
         y = (m["power"] / (product * times) - 1.0).astype(np.float32)
     enough = (
         s.charging & (m["current"] > np.maximum(0.1 * s.rated, 4.0)) & (m["voltage"] > 60.0) & (s.since_step > 15.0)
@@ -166,11 +186,20 @@ def balance(s: Situation) -> Sample | None:
     return _sample(enough, y, [np.ones(len(y))], 0.01, None, 0.08)
 
 
+def weld(s: Situation) -> Sample | None:
+    """Voltage on a DC output that nobody has asked for since half a minute: a contactor is welded (60 V are the limit)."""
+    if "voltage" not in s.ticks.mean or not (s.kind == DC).any():
+        return None
+    y = np.abs(s.ticks.mean["voltage"])
+    idle = (s.kind == DC) & ~s.charging & (s.since_stop > 30.0)
+    return _sample(idle, y, [np.ones(len(y))], 3.0, None, 60.0)
+
+
 FEATURES: Final[tuple[Feature, ...]] = (
-    Feature("contact", "temp_connector", "K", 1.0, ABOVE, 5, contact,
+    Feature("contact", "temp_connector", "K", 1.0, ABOVE, 8, contact,
             (("contact_wear", 0.88), ("cooling", 0.04), ("degraded", 0.03)),
             "connector {residual:.0f} K warmer than its current explains"),
-    Feature("cabinet", "temp_internal", "K", 1.0, ABOVE, 5, cabinet,
+    Feature("cabinet", "temp_internal", "K", 1.0, ABOVE, 7, cabinet,
             (("cooling", 0.82), ("power_module", 0.08), ("degraded", 0.05)),
             "cabinet {residual:.0f} K warmer than its load explains"),
     Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 5, fan,
@@ -178,8 +207,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "fan {residual:.0f} /min slower than its temperature asks for", bounded=True),
     Feature("delivery", "current", "%", 100.0, ABOVE, 1, delivery,
             (("power_module", 0.75), ("degraded", 0.12), ("interop", 0.05)),
-            "{residual:.0f} % less current than requested and offered"),
-    Feature("supply", "voltage", "%", 100.0, BOTH, 2, supply,
+            "{residual:.0f} % less current than requested and offered", lasting=6),
+    Feature("supply", "voltage", "%", 100.0, BOTH, 3, supply,
             (("supply", 0.92), ("meter", 0.03)),
             "supply voltage {residual:.0f} % of nominal off its usual level"),
     Feature("phase", "voltage_l1", "%", 100.0, ABOVE, 1, phase,
@@ -191,5 +220,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
     Feature("balance", "power", "%", 100.0, BOTH, 1, balance,
             (("meter", 0.8), ("degraded", 0.1)),
             "power {residual:.0f} % off voltage times current"),
+    Feature("weld", "voltage", "V", 1.0, ABOVE, 1, weld,
+            (("contactor", 0.9), ("degraded", 0.03)),
+            "{residual:.0f} V on the output that nobody has asked for"),
 )  # fmt: skip
 BY_FEATURE: Final = {f.name: f for f in FEATURES}

@@ -38,9 +38,9 @@ class Judge:
         self.feature, self._a, self._n = feature, arrays, feature.name
         self.expectation = Expectation(arrays, feature.name, feature.size, feature.bounded)
         self.tail = Tail(arrays, feature.name)
-        arrays.add(f"{self._n}.past_z", np.float32, (2,), fill=-np.inf)
-        arrays.add(f"{self._n}.past_residual", np.float32, (2,))
-        arrays.add(f"{self._n}.past_at", np.int64, (2,), fill=NEVER // 2)
+        arrays.add(f"{self._n}.past_z", np.float32, (feature.lasting - 1,), fill=-np.inf)
+        arrays.add(f"{self._n}.past_residual", np.float32, (feature.lasting - 1,))
+        arrays.add(f"{self._n}.past_at", np.int64, (feature.lasting - 1,), fill=NEVER // 2)
         arrays.add(f"{self._n}.normal_at", np.int64, fill=NEVER)
         arrays.add(f"{self._n}.gated", np.bool_)
         arrays.add(f"{self._n}.left_out", np.int16)
@@ -48,15 +48,14 @@ class Judge:
     def judge(self, s: Sample, slot: Slots, at: Int64, charging: Bools, kind: np.ndarray) -> Verdict | None:
         """Score ticks before anything is learned of them; arrays are those of the sample's rows."""
         context = charging.astype(np.intp)
-        expected, ready = self.expectation.predict(slot, s.phi, kind, context)
+        expected, offset, ready = self.expectation.predict(slot, s.phi, context)
         keep = np.flatnonzero(s.judged & ready & np.isfinite(expected))
         if not len(keep):
             return None
         slot, at, y, expected = slot[keep], at[keep], s.y[keep], expected[keep]
         side = self.feature.side
         residual = np.abs(y - expected) if side == BOTH else (expected - y if side == BELOW else y - expected)
-        level = np.abs(expected - self.expectation.offset(slot, kind[keep]))
-        z = residual / (s.accuracy[keep] + np.float32(0.1) * level)
+        z = residual / (s.accuracy[keep] + np.float32(0.1) * np.abs(expected - offset[keep]))
         first = starts(slot)
         lasting, residual = self._sustained(slot, at, first, z, residual)
         context = context[keep]
@@ -70,22 +69,30 @@ class Judge:
         return Verdict(s.rows[keep], surprise, residual, matters, y, expected, normal_at)
 
     def _sustained(self, slot: Slots, at: Int64, first: Bools, z: Float32, r: Float32) -> tuple[Float32, Float32]:
-        """The least of the last three values within ten minutes: what has lasted, not what flickered."""
+        """The least of the last values within ten minutes: what has lasted, not what flickered."""
+        lag = self.feature.lasting - 1
+        stored_at = self._a[f"{self._n}.past_at"]
+        times = self._lags(at, first, stored_at[slot])
+        together = at - times[-1] <= _TOGETHER_US
+        tail = ends(first)
+        s = slot[tail]
+        for k in range(lag):
+            stored_at[s, k] = times[k][tail]
         out = []
-        times = self._a[f"{self._n}.past_at"]
-        t1 = before(at, first, times[slot, 0])
-        t2 = before(t1, first, times[slot, 1])
-        together = at - t2 <= _TOGETHER_US
         for name, values, missing in (("past_z", z, -np.inf), ("past_residual", r, 0.0)):
             stored = self._a[f"{self._n}.{name}"]
-            v1 = before(values, first, stored[slot, 0])
-            v2 = before(v1, first, stored[slot, 1])
-            out.append(np.where(together, np.minimum(np.minimum(values, v1), v2), np.float32(missing)))
-            tail = ends(first)
-            stored[slot[tail], 0], stored[slot[tail], 1] = values[tail], v1[tail]
-        tail = ends(first)
-        times[slot[tail], 0], times[slot[tail], 1] = at[tail], t1[tail]
+            earlier = self._lags(values, first, stored[slot])
+            out.append(np.where(together, np.minimum.reduce(earlier), np.float32(missing)))
+            for k in range(lag):
+                stored[s, k] = earlier[k][tail]
         return out[0], out[1]
+
+    def _lags(self, values: np.ndarray, first: Bools, stored: np.ndarray) -> list[np.ndarray]:
+        """`values` and those 1, 2, ... rows before within the port, the newest first; `stored` [n, lasting - 1] goes before."""
+        found = [values]
+        for k in range(self.feature.lasting - 1):
+            found.append(before(found[-1], first, stored[:, k]))
+        return found
 
     def _normal(self, slot: Slots, at: Int64, first: Bools, normal: Bools) -> Int64:
         """When the residual was last of no importance, up to each tick; the tick itself where that was never."""
@@ -96,24 +103,23 @@ class Judge:
         stored[slot[tail]] = when[tail]
         return np.where(when == NEVER, at, when)
 
-    def collect(self, s: Sample, slot: Slots, charging: Bools, kind: np.ndarray, chosen: Bools) -> None:
+    def collect(self, s: Sample, slot: Slots, charging: Bools, chosen: Bools) -> None:
         """Put the chosen rows into the open hour, those far from the expectation with less weight."""
         if not chosen.any():
             return
         slot, phi, y = slot[chosen], np.ascontiguousarray(s.phi[:, chosen]), s.y[chosen]
         context = charging[chosen].astype(np.intp)
-        expected, ready = self.expectation.predict(slot, phi, kind[chosen], context)
-        level = np.abs(expected - self.expectation.offset(slot, kind[chosen]))
-        z = np.abs(y - expected) / (s.accuracy[chosen] + np.float32(0.1) * level)
+        expected, offset, ready = self.expectation.predict(slot, phi, context)
+        z = np.abs(y - expected) / (s.accuracy[chosen] + np.float32(0.1) * np.abs(expected - offset))
         weight = np.where(ready, 1 / np.maximum(1, z / 3), 1).astype(np.float32)
         self.expectation.collect(slot, context, phi, y, weight)
 
     def close(self, slot: Slots, kind: np.ndarray) -> None:
         """End the hour of `slot` (each once)."""
         a, n = self._a, self._n
-        seen = a[f"{n}.open"][slot].any(axis=1)
-        watched = (a[f"{n}.open_rows"][slot] > 0).any(axis=1)
-        slot, kind, seen = slot[seen | watched], kind[seen | watched], seen[seen | watched]
+        seen = np.asarray(a[f"{n}.open"][slot].any(axis=1))
+        there = np.flatnonzero(seen | np.asarray(a[f"{n}.open_rows"][slot].any(axis=1)))
+        slot, kind, seen = slot[there], kind[there], seen[there]
         gated = a[f"{n}.gated"][slot] & (a[f"{n}.left_out"][slot] < RELEASE)
         a[f"{n}.left_out"][slot] = np.where(gated, a[f"{n}.left_out"][slot] + 1, 0)
         self.expectation.close(slot, seen & ~gated, kind)

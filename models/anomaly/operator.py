@@ -5,13 +5,13 @@ past (or its kind's) makes likely, and surprises alerts. Everything is worked ou
 Python per object runs only for ticks that are hot or belong to an open episode.
 
 Results do not depend on where batches are cut: sums are exact, memories run tick by tick, learning happens at hours of
-the port's own time, and what ports have in common is pooled at six-hour marks of log time (the running maximum of the
+the port's own time, and what ports have in common is pooled at day marks of log time (the running maximum of the
 receive times, row by row).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from models.anomaly.arrays import Bools, PortArrays, Slots, before, ends, starts
 from models.anomaly.decide import Decider, Evidence
 from models.anomaly.features import FEATURES, Sample
 from models.anomaly.judge import Judge, Verdict
+from models.anomaly.memory import leaders
 from models.anomaly.minutes import MINUTE_US, Matrices, Minutes
 from models.anomaly.situation import CONTEXTS, Facts, Situation, Situations
 from models.anomaly.ticks import TickBook, Ticks
@@ -29,8 +30,9 @@ from models.operator import Outputs
 from schemas.alerts import Alert
 
 HOUR_US: Final = 3_600_000_000
-POOL_US: Final = 6 * HOUR_US
+POOL_US: Final = 24 * HOUR_US
 _IDLE_EVERY: Final = 10
+_ALONE: Final = 2.3
 _HOURS_A_MONTH: Final = 730.0
 
 
@@ -69,6 +71,7 @@ class AnomalyOperator:
         self._minutes = Minutes(self._arrays, self._settings.explain_from)
         self._arrays.add("hour", np.int64, fill=-1)
         self._arrays.add("learned_minute", np.int64, fill=-1)
+        self._leaders = leaders(())
         self._decider = Decider(f"{self.name}-{self.version}")
         self._pooled = -1
         self._newest = 0
@@ -103,11 +106,12 @@ class AnomalyOperator:
         slots = self._index.slots(ports)
         if len(self._index) > known:
             self._arrays.grow(len(self._index))
+            self._leaders = leaders(self._index.ports)
             self._situations.describe(range(known, len(self._index)), self._index.ports[known:], self.facts)
         return slots
 
     def _segments(self, readings: Readings) -> Iterable[tuple[slice | None, int]]:
-        """The rows between six-hour marks of log time, each with its mark; None for all rows."""
+        """The rows between day marks of log time, each with its mark; None for all rows."""
         newest = np.maximum(np.maximum.accumulate(readings.received_at), self._newest)
         self._newest = int(newest[-1])
         marks = newest // POOL_US
@@ -124,37 +128,36 @@ class AnomalyOperator:
             judge.tail.pool(kind)
 
     def _judge(self, t: Ticks, out: Outputs) -> None:
-        s = self._situations.derive(t)
+        s = self._situations.derive(t, self._leaders)
         samples = [f.sample(s) for f in FEATURES]
         learn = self._learnable(t, s.charging)
         matrices = Matrices(*(np.zeros((len(t), len(FEATURES)), np.float32) for _ in range(3)))
         alerts: list[tuple[int, int, Alert]] = []
-        for number, rows in enumerate(self._hours(t)):
+        rank = self._hours(t)
+        rounds = int(rank.max()) + 1
+        parts = [None if sample is None else _by_hour(sample, rank, rounds) for sample in samples]
+        for number in range(rounds):
             if number:
-                self._close(t, rows)
-            if not len(rows):
-                continue
-            inside = np.zeros(len(t), np.bool_)
-            inside[rows] = True
-            alerts += self._round(s, samples, inside, learn, matrices)
+                self._close(t.slot[rank == number])
+            alerts += self._round(s, [None if p is None else p[number] for p in parts], learn, matrices)
         if self._settings.write_scores:
             out.writes += self._minutes.take(t, s.context, matrices, self._index.ports)
         alerts.sort(key=lambda item: item[:2])
         out.alerts += [alert for _, _, alert in alerts]
 
-    def _hours(self, t: Ticks) -> list[np.ndarray]:
-        """Rows by how many hours of their port ended before them in this batch: round 0 is in the open hour."""
+    def _hours(self, t: Ticks) -> np.ndarray:
+        """For each tick how many hours of its port ended before it in this batch: 0 is in the open hour."""
         hour = t.at // HOUR_US
         ended = (hour != before(hour, t.first, self._arrays["hour"][t.slot])).astype(np.int64)
         self._arrays["hour"][t.slot[ends(t.first)]] = hour[ends(t.first)]
         running = np.cumsum(ended)
         begin = np.maximum.accumulate(np.where(t.first, np.arange(len(t)), 0))
-        rank = running - running[begin] + ended[begin]
-        return [np.flatnonzero(rank == k) for k in range(int(rank.max()) + 1)]
+        rank: np.ndarray = running - running[begin] + ended[begin]
+        return rank
 
-    def _close(self, t: Ticks, rows: np.ndarray) -> None:
-        """End the hour of the ports whose next hour begins in `rows`."""
-        slot = t.slot[rows][starts(t.slot[rows])]
+    def _close(self, slot: Slots) -> None:
+        """End the hour of the ports of ticks in the next hour; `slot` is sorted."""
+        slot = slot[starts(slot)]
         kind = self._arrays["port.kind"][slot]
         for judge in self._judges:
             judge.close(slot, kind)
@@ -167,13 +170,12 @@ class AnomalyOperator:
         self._arrays["learned_minute"][t.slot[ends(t.first)]] = minute[ends(t.first)]
         return np.asarray(seen < period)
 
-    def _round(self, s: Situation, samples: list[Sample | None], inside: Bools, learn: Bools,
+    def _round(self, s: Situation, samples: list[Sample | None], learn: Bools,
                matrices: Matrices) -> list[tuple[int, int, Alert]]:  # fmt: skip
         t = s.ticks
         verdicts: list[tuple[int, Verdict]] = []
-        for f, (judge, sample) in enumerate(zip(self._judges, samples, strict=True)):
-            part = None if sample is None else _within(sample, inside)
-            if part is None:
+        for f, (judge, part) in enumerate(zip(self._judges, samples, strict=True)):
+            if part is None or not len(part.rows):
                 continue
             rows = part.rows
             verdict = judge.judge(part, t.slot[rows], t.at[rows], s.charging[rows], s.kind[rows])
@@ -183,7 +185,7 @@ class AnomalyOperator:
                 ):
                     matrix[verdict.rows, f] = values
                 verdicts.append((f, verdict))
-            judge.collect(part, t.slot[rows], s.charging[rows], s.kind[rows], learn[rows])
+            judge.collect(part, t.slot[rows], s.charging[rows], learn[rows])
         return self._decide(s, verdicts)
 
     def _decide(self, s: Situation, verdicts: list[tuple[int, Verdict]]) -> list[tuple[int, int, Alert]]:
@@ -191,6 +193,7 @@ class AnomalyOperator:
         watched = np.zeros(len(self._index), np.bool_)
         watched[[self._index.slot(p) for p in self._decider.watched()]] = True
         hot = [(v.surprise >= self._level) & (v.residual >= v.matters) for _, v in verdicts]
+        self._join(verdicts, hot)
         for (_, v), h in zip(verdicts, hot, strict=True):
             watched[t.slot[v.rows[h]]] = True
         if not watched.any():
@@ -210,6 +213,21 @@ class AnomalyOperator:
             alerts = self._decider.tick(port, int(t.at[row]), int(t.received[row]), found[row])
             told += [(int(t.origin[row]), row, alert) for alert in alerts]
         return told
+
+    def _join(self, verdicts: list[tuple[int, Verdict]], hot: list[Bools]) -> None:
+        """Mark as hot where two features of one cause are together as rare as the level (Fisher), each at half of what matters."""
+        for (i, (f, u)), (j, (g, v)) in combinations(enumerate(verdicts), 2):
+            if FEATURES[f].families[0][0] != FEATURES[g].families[0][0]:
+                continue
+            near_u = np.flatnonzero((u.surprise > _ALONE) & (u.residual > 0.5 * u.matters))
+            near_v = np.flatnonzero((v.surprise > _ALONE) & (v.residual > 0.5 * v.matters))
+            if not len(near_u) or not len(near_v):
+                continue
+            _, a, b = np.intersect1d(u.rows[near_u], v.rows[near_v], return_indices=True)
+            together = u.surprise[near_u[a]] + v.surprise[near_v[b]]
+            rare = together - np.log1p(together) >= self._level
+            hot[i][near_u[a[rare]]] = True
+            hot[j][near_v[b[rare]]] = True
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data: ports, arrays, priors, open episodes."""
@@ -232,6 +250,7 @@ class AnomalyOperator:
         ports = [str(p) for p in state["ports"]]
         self._arrays.restore(state["arrays"], len(ports))
         self._index = PortIndex(ports)
+        self._leaders = leaders(ports)
         for judge in self._judges:
             theirs = state["priors"][judge.feature.name]
             judge.expectation.prior = np.array(theirs["expectation"], np.float64)
@@ -249,15 +268,15 @@ def _priors(judge: Judge) -> dict[str, np.ndarray]:
     }
 
 
-def _within(sample: Sample, inside: Bools) -> Sample | None:
-    """The part of a sample whose ticks are marked."""
-    keep = inside[sample.rows]
-    if keep.all():
-        return sample
-    if not keep.any():
-        return None
-    parts = {f.name: getattr(sample, f.name) for f in fields(Sample)}
-    return Sample(**{name: v[:, keep] if name == "phi" else v[keep] for name, v in parts.items()})
+def _by_hour(sample: Sample, rank: np.ndarray, rounds: int) -> list[Sample]:
+    """A sample's ticks by the hour they lie in."""
+    hour = rank[sample.rows]
+    if rounds == 1:
+        return [sample]
+    order = np.argsort(hour, kind="stable")
+    sample = sample.take(order)
+    cuts = np.searchsorted(hour[order], np.arange(rounds + 1))
+    return [sample.take(slice(a, b)) for a, b in pairwise(cuts.tolist())]
 
 
 def subset(state: Mapping[str, Any], ports: Iterable[str]) -> dict[str, Any]:

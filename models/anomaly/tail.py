@@ -43,18 +43,22 @@ class Tail:
         prior = self.prior[kind, context].astype(np.float32)
         mean = own * a[f"{n}.peak_mean"][slot, context] + (1 - own) * prior[:, 0]
         spread = own * a[f"{n}.peak_spread"][slot, context] + (1 - own) * prior[:, 1]
-        spread = np.maximum(spread, _FLOOR * _DEVIATION) / _DEVIATION * (1 + 2 / np.sqrt(blocks + _PRIOR_BLOCKS))
+        young = (1 + 2 / np.sqrt(blocks + _PRIOR_BLOCKS)) * (1 + 6 / (blocks + 2))
+        spread = np.maximum(spread, _FLOOR * _DEVIATION) / _DEVIATION * young
         step = (z - mean) / spread + np.float32(_MEAN)
         # -ln(1 - exp(-u)) with u = (1 + shape * step)^(-1/shape); for small u this is -ln u
         base = np.clip(1 + np.float32(SHAPE) * step, np.float32(0.05), np.float32(3.0))
-        u = np.minimum(base ** np.float32(-1 / SHAPE), np.float32(50.0))
+        square = base * base
+        fourth = square * square
+        u = np.minimum(fourth * fourth * square, np.float32(50.0))  # to the power -1 / shape = 10
         nats: Float32 = np.clip(-np.log(-np.expm1(-u)), 0, 30).astype(np.float32)
         return nats
 
     def watch(self, slot: Slots, context: np.ndarray, z: Float32) -> None:
         """Take sustained residuals into the open block."""
-        np.maximum.at(self._a[f"{self._n}.open_peak"], (slot, context), z)
-        np.add.at(self._a[f"{self._n}.open_rows"], (slot, context), 1)
+        cell = 2 * slot + context
+        np.maximum.at(self._a[f"{self._n}.open_peak"].reshape(-1), cell, z)
+        np.add.at(self._a[f"{self._n}.open_rows"].reshape(-1), cell, np.int32(1))
 
     def close(self, slot: Slots, learn: Bools) -> None:
         """End the open blocks of `slot` (each once) and learn their maxima where `learn` holds."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.anomaly.arrays import NEVER, Bools, Float32, Int64, PortArrays, Slots, ends, starts
 from models.columns import Readings
-from schemas.channels import NAMES
+from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import RETAINED
 
 TICK_US: Final = 5_000_000
@@ -20,21 +20,22 @@ ENERGY: Final = "energy"
 MEANT: Final = tuple(name for name in NAMES if name != ENERGY)
 _COLUMN: Final = {name: i for i, name in enumerate(MEANT)}
 _SCALE: Final = 1_000.0
-_LIMIT: Final = 1e12
 
 
 @dataclass(slots=True)
 class Ticks:
     """Closed ticks, sorted by port slot and then time; all arrays of length n.
 
-    `at` and `received` are the newest times within the tick, `origin` the raw offset of the reading that closed it, `dt`
-    the seconds since the port's tick before (inf for its first), `first` marks the first row of each slot. `mean` holds
-    the channels that occur, NaN where a tick lacks one; `energy` is the highest register in Wh, NaN where missing.
+    `at` and `received` are the newest times within the tick, `closer` the row of the batch that closed it and `origin` that
+    row's raw offset, `dt` the seconds since the port's tick before (inf for its first), `first` marks the first row of each
+    slot. `mean` holds the channels that occur, NaN where a tick lacks one; `energy` is the highest register in Wh, NaN
+    where missing.
     """
 
     slot: Slots
     at: Int64
     received: Int64
+    closer: Int64
     origin: Int64
     dt: Float32
     first: Bools
@@ -112,12 +113,13 @@ class TickBook:
         merge = np.flatnonzero(fresh)
 
         def merged(stored: np.ndarray, values: np.ndarray, how: np.ufunc) -> np.ndarray:
-            groups = np.concatenate((stored, how.reduceat(values, begin)))[order]
-            return np.asarray(how.reduceat(groups, merge))
+            groups = values if len(begin) == len(values) else how.reduceat(values, begin)
+            groups = np.concatenate((stored, groups))[order]
+            return groups if len(merge) == len(groups) else np.asarray(how.reduceat(groups, merge))
 
         a = self._a
         slots, numbers = slots[merge], numbers[merge]
-        origin = np.concatenate((np.full(len(touched), -1), readings.origin[rows][begin]))[order][merge]
+        closer = np.concatenate((np.full(len(touched), -1), rows[begin]))[order][merge]
         times = merged(a["tick.at"][touched], at, np.maximum)
         received = merged(a["tick.received"][touched], readings.received_at[rows], np.maximum)
         sums, counts = {}, {}
@@ -126,18 +128,22 @@ class TickBook:
             stored_n = a["tick.count"][touched, i]
             if values is None and not stored_n.any():
                 continue
-            units, have = _integers(values[rows]) if values is not None else (np.zeros(len(rows), np.int64),) * 2
+            units, have = _integers(values[rows], name) if values is not None else (np.zeros(len(rows), np.int64),) * 2
             sums[name] = merged(a["tick.sum"][touched, i], units, np.add)
             counts[name] = merged(stored_n, have.astype(np.int32), np.add)
         register = readings.channels.get(ENERGY)
-        units, have = _integers(register[rows], 1e16) if register is not None else (np.zeros(len(rows), np.int64),) * 2
+        units, have = (
+            _integers(register[rows], ENERGY) if register is not None else (np.zeros(len(rows), np.int64),) * 2
+        )
         energy = merged(a["tick.energy"][touched], np.where(have > 0, units, NEVER), np.maximum)
 
         head = starts(slots)
         last = np.zeros(len(slots), np.bool_)
         last[ends(head)] = True
         self._reopen(slots[last], numbers[last], times[last], received[last], sums, counts, energy[last], last)
-        return self._ticks(slots, times, received, origin, sums, counts, energy, ~last)
+        ticks = self._ticks(slots, times, received, closer, sums, counts, energy, ~last)
+        ticks.origin = readings.origin[ticks.closer]
+        return ticks
 
     def _reopen(
         self, slot: Slots, number: Int64, at: Int64, received: Int64, sums: dict[str, np.ndarray],
@@ -151,7 +157,7 @@ class TickBook:
             a["tick.count"][slot, _COLUMN[name]] = counts[name][last]
 
     def _ticks(
-        self, slot: Slots, at: Int64, received: Int64, origin: Int64, sums: dict[str, np.ndarray],
+        self, slot: Slots, at: Int64, received: Int64, closer: Int64, sums: dict[str, np.ndarray],
         counts: dict[str, np.ndarray], energy: np.ndarray, closed: Bools,
     ) -> Ticks:  # fmt: skip
         rows = np.flatnonzero(closed)
@@ -169,17 +175,27 @@ class TickBook:
         tail = ends(first)
         self._a["tick.closed_at"][slot[tail]] = times[tail]
         register = np.where(energy[rows] == NEVER, np.nan, energy[rows] / _SCALE)
-        return Ticks(slot, times, received[rows], origin[rows + 1], dt, first, mean, register)
+        closing = closer[rows + 1]
+        return Ticks(slot, times, received[rows], closing, closing, dt, first, mean, register)
 
     def _empty(self) -> Ticks:
         none = np.empty(0, np.int64)
         return Ticks(
-            np.empty(0, np.intp), none, none, none, np.empty(0, np.float32), np.empty(0, np.bool_), {}, np.empty(0)
+            np.empty(0, np.intp),
+            none,
+            none,
+            none,
+            none,
+            np.empty(0, np.float32),
+            np.empty(0, np.bool_),
+            {},
+            np.empty(0),
         )
 
 
-def _integers(values: np.ndarray, limit: float = _LIMIT) -> tuple[np.ndarray, np.ndarray]:
-    """Values as integers of a thousandth, 0 where missing, and 1 where there is a value."""
-    have = np.isfinite(values)
-    scaled = np.where(have, values, 0.0).astype(np.float64) * _SCALE
-    return np.rint(np.clip(scaled, -limit, limit)).astype(np.int64), have.astype(np.int64)
+def _integers(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values as integers of a thousandth, 0 where missing or outside the channel's physical range, and 1 where there is one."""
+    channel = BY_NAME[name]
+    with np.errstate(invalid="ignore"):
+        have = (values >= channel.low) & (values <= channel.high)
+    return np.rint(np.where(have, values, 0.0).astype(np.float64) * _SCALE).astype(np.int64), have.astype(np.int64)

@@ -68,6 +68,12 @@ class SmallFleet:
             for name, dc in zip(self.names, self.is_dc, strict=True)
         }
 
+    def plug_in_all(self):
+        """A new vehicle at every port, for most of an hour."""
+        n = len(self.names)
+        self.left[:], self.spent[:], self.vehicle[:] = 3_300, 0, 1
+        self.want[:] = np.where(self.is_dc, np.linspace(150, 250, n), 16)
+
     def run(self, seconds, dt, faults=()):
         """The next `seconds` of the fleet at steps of `dt`."""
         steps, n = int(seconds / dt), len(self.names)
@@ -92,7 +98,9 @@ class SmallFleet:
         rate = self.charge_share / (1 - self.charge_share) / 2400
         begins = (self.left <= 0) & (rng.random(n) < rate * dt)
         self.left = np.where(begins, rng.uniform(1200, 3600, n), np.maximum(self.left - dt, 0))
-        self.want = np.where(begins, np.where(self.is_dc, rng.uniform(100, 370, n), rng.choice([10.0, 16.0, 32.0], n)), self.want)
+        self.want = np.where(
+            begins, np.where(self.is_dc, rng.uniform(100, 370, n), rng.choice([10.0, 16.0, 32.0], n)), self.want
+        )
         self.vehicle = np.where(begins, rng.normal(1, 0.06, n), self.vehicle)
         self.spent = np.where(begins, 0, self.spent + dt)
         charging = self.left > 0
@@ -100,7 +108,13 @@ class SmallFleet:
         requested = np.where(charging, np.where(self.is_dc, self.want * taper, self.want), 0)
         ramp = np.where(self.is_dc, np.clip(self.spent / 20, 0, 1), 1)
         current = requested * ramp * 0.995
-        extra_hot, extra_in, slow_fan, volt_share, register = np.zeros(n), np.zeros(n), np.ones(n), np.ones(n), np.ones(n)
+        extra_hot, extra_in, slow_fan, volt_share, register = (
+            np.zeros(n),
+            np.zeros(n),
+            np.ones(n),
+            np.ones(n),
+            np.ones(n),
+        )
         for f in faults:
             grown = np.clip((now - f.start_s) / f.ramp_s, 0, 1)
             if f.kind == "contact":
@@ -113,7 +127,9 @@ class SmallFleet:
                 volt_share[f.port] = 1 - f.size * grown
             elif f.kind == "meter" and now >= f.start_s:
                 register[f.port] = 1 - f.size
-        volts = np.where(self.is_dc, np.where(charging, 380 + self.spent / 60, 0), self.line * volt_share - current * 0.06)
+        volts = np.where(
+            self.is_dc, np.where(charging, 380 + self.spent / 60, 0), self.line * volt_share - current * 0.06
+        )
         power = volts * current * np.where(self.is_dc, 1, 3)
         self.hot += (1 - np.exp(-dt / self.tau)) * (self.k * self.vehicle * current**2 - self.hot)
         load = power / np.where(self.is_dc, 150e3, 22e3)
@@ -160,13 +176,7 @@ def batches(fleet, track, idle_s=60.0, charge_s=10.0, rows=20_000, origin=0):
         yield Batch(0, int(part.origin[0]), int(part.origin[-1]), int(part.received_at[-1]), fleet.names, part)
 
 
-@pytest.fixture
-def small_fleet():
-    """The fleet's class, to be made with a seed."""
-    return SmallFleet
-
-
-@pytest.fixture
-def as_batches():
-    """Turns a track into batches."""
-    return batches
+@pytest.fixture(scope="session")
+def tools():
+    """The fleet and what goes with it."""
+    return SimpleNamespace(SmallFleet=SmallFleet, Fault=Fault, batches=batches, START=START)
