@@ -165,3 +165,9 @@ def _shown(value: object) -> str:
     if value is None:
         return "unset"
     return "(secret)" if isinstance(value, SecretStr) else str(value)
+
+
+def table() -> str:
+    """The settings as a Markdown table, as it stands in docs/settings.md."""
+    rows = [f"| `{name}` | {default} | {text} |" for name, default, text in described()]
+    return "\n".join(["| setting | default | what |", "| --- | --- | --- |", *rows]) + "\n"

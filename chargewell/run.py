@@ -1,0 +1,28 @@
+"""One process each: bridge, flow, control, made from settings."""
+
+from chargewell.logs import set_up
+from chargewell.settings import Settings
+
+
+def run_bridge(settings: Settings) -> None:
+    """Run the bridge until it is asked to stop."""
+    from pipelines.bridge import run
+
+    set_up()
+    run(settings.mqtt, settings.kafka)
+
+
+def run_flow(settings: Settings, name: str, *, rebuild: bool = False) -> None:
+    """Run one flow, or `all`, until it is asked to stop."""
+    from chargewell.flows import run
+
+    set_up()
+    run(settings, name, rebuild=rebuild)
+
+
+def run_control(settings: Settings) -> None:
+    """Run the control service until it is asked to stop."""
+    from control.run import run
+
+    set_up()
+    run(settings.control, settings.database, settings.kafka, settings.mqtt)

@@ -1,0 +1,91 @@
+"""Settings: documented, validated at start, and an error names the setting and the remedy."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from chargewell import settings as s
+
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in list(__import__("os").environ):
+        if name.startswith("CHARGEWELL_"):
+            monkeypatch.delenv(name)
+
+
+def test_every_setting_is_described():
+    assert [name for name, _, text in s.described() if not text] == []
+
+
+def test_every_setting_stands_in_the_documentation_as_it_is():
+    assert DOCS.read_text("utf-8").endswith(s.table())
+
+
+def test_the_environment_wins_over_the_file(monkeypatch, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text('[kafka]\nbootstrap = "file:1"\npartitions = 4\n')
+    monkeypatch.setenv(s.CONFIG_VARIABLE, str(file))
+    monkeypatch.setenv("CHARGEWELL_KAFKA__BOOTSTRAP", "environment:1")
+
+    assert (s.load().kafka.bootstrap, s.load().kafka.partitions) == ("environment:1", 4)
+
+
+def test_a_wrong_value_names_the_setting_and_where_to_set_it(monkeypatch):
+    monkeypatch.setenv("CHARGEWELL_KAFKA__PARTITIONS", "many")
+
+    with pytest.raises(s.SettingsFileError, match=r"setting kafka\.partitions: .*CHARGEWELL_KAFKA__PARTITIONS"):
+        s.load()
+
+
+def test_an_unknown_setting_is_refused_by_name(monkeypatch, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text("[kafka]\nbotstrap = 'x'\n")
+    monkeypatch.setenv(s.CONFIG_VARIABLE, str(file))
+
+    with pytest.raises(s.SettingsFileError, match=r"kafka\.botstrap"):
+        s.load()
+
+
+def test_a_broken_file_is_named(monkeypatch, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text("[kafka\n")
+    monkeypatch.setenv(s.CONFIG_VARIABLE, str(file))
+
+    with pytest.raises(s.SettingsFileError, match=r"cannot be read"):
+        s.load()
+
+
+def test_a_missing_file_is_named(monkeypatch):
+    monkeypatch.setenv(s.CONFIG_VARIABLE, "nowhere.toml")
+
+    with pytest.raises(s.SettingsFileError, match=r"nowhere\.toml"):
+        s.load()
+
+
+def test_one_namespace_reaches_topics_and_schema():
+    settings = s.load(namespace="north")
+
+    assert settings.kafka.topics.raw == "north.ev.raw"
+    assert settings.database.namespace == "north"
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        s.load().namespace = "x"
+
+
+def test_what_is_written_for_processes_reads_back_the_same_and_only_for_the_owner(monkeypatch, tmp_path):
+    flows = s.FlowSettings(token_key=SecretStr("0123456789abcdef"), epoch_s=3)
+    before = s.load(namespace="north", flows=flows)
+    path = tmp_path / "run" / "settings.toml"
+
+    s.write(before, path)
+    monkeypatch.setenv(s.CONFIG_VARIABLE, str(path))
+
+    assert s.load() == before
+    assert path.stat().st_mode & 0o777 == 0o600
