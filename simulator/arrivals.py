@@ -34,7 +34,7 @@ _DC_A_DAY: Final = 3.2
 class Visit:
     """One vehicle at one port, all times in us: plugged in, contactor closed, opened, gone. `port` is a position in the fleet.
 
-    People who give up (`gives_up`) never start: `start_us` is when they turn away. `reason` is the OCPP stop reason. `abrupt`: the
+    People who give up (`gives_up`) never start: `start_us` is when they turn away. `reason` is the OCPP stop reason in snake case. `abrupt`: the
     current is cut at `stop_us` instead of being ramped down.
     """
 
@@ -47,7 +47,7 @@ class Visit:
     soc: float
     target: float
     token: str
-    reason: str = "Local"
+    reason: str = "local"
     gives_up: bool = False
     abrupt: bool = False
     error: str = ""
@@ -99,7 +99,7 @@ class Arrivals:
         gone = rng.uniform(20, 90, n)
         gives_up = rng.random(n) < 0.012
         tokens = rng.integers(16**7, 16**8, n)
-        reasons = np.where(dc, "Local", np.where(rng.random(n) < 0.4, "EVDisconnected", "Local"))
+        reasons = np.where(dc, "local", np.where(rng.random(n) < 0.4, "ev_disconnected", "local"))
         start = plug + (hand * 1e6).astype(np.int64)
         stop = start + (np.maximum(stay, 180) * 1e6).astype(np.int64)
         leave = stop + (gone * 1e6).astype(np.int64)

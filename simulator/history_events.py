@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from schemas import telemetry
 from simulator.arrivals import Visit
-from simulator.faults import VARIANTS, FaultSet
+from simulator.faults import FaultSet
 from simulator.names import session_name
 from simulator.ports import US
 from simulator.recorder import Trace
+from simulator.variants import VARIANTS
 from simulator.world import World
 
 LATENCY_US: Final = 250_000

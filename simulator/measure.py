@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.constants import Constants
-from simulator.faults import Effects
+from simulator.effects import Effects
 from simulator.grid import Grid
 from simulator.ports import F4, Columns
 

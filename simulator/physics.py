@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.constants import Constants
-from simulator.faults import Effects
+from simulator.effects import Effects
 from simulator.ports import F4, Columns
 from simulator.vehicles import Garage
 
@@ -37,6 +37,7 @@ class State:
 
     Of the session at each port: `battery_wh` (what the socket must give for a full battery), `accept_w`, `slope`
     (fall of acceptance a unit of charge), `v_empty`, `v_span`, `ac_amps`, `ac_phases`, `soc`, `target`, `done`.
+    `allowed` is the share of its current that the back end lets a port give (1: all).
     `power` is what flows at the end of the step, `amps` the current of one conductor, `volts` at the output.
     """
 
@@ -56,6 +57,7 @@ class State:
     wanted: F4
     offered: F4
     rise: F4
+    allowed: F4
     register: NDArray[np.float64]
     s_rise: F4
     s_fan: F4
@@ -68,6 +70,7 @@ class State:
         made: dict[str, Any] = {f.name: np.zeros(n, np.float32) for f in fields(cls)}
         made["battery_wh"] += np.float32(50_000)
         made["register"] = np.zeros(n) if register is None else register.astype(np.float64)
+        made["allowed"] += np.float32(1)
         made["done"] = np.zeros(n, bool)
         made["s_rise"] = columns.s_standby_k.copy()
         made["s_fan"] = np.where(columns.s_dc, constants.fan_idle, 0).astype(np.float32)
@@ -140,7 +143,7 @@ class Physics:
         line = volts * conductors
         taper = np.clip((FULL - soc) * state.slope, np.float32(0.02), np.float32(1))
         accept = np.where(c.dc, state.accept_w, state.ac_amps * line) * taper
-        offer = np.minimum(self._most, c.amps * line) * self._derating(state, out)
+        offer = np.minimum(self._most, c.amps * line) * self._derating(state, out) * state.allowed
         wish = np.minimum(accept, offer) * on
         share = np.minimum(c.s_limit_w / np.maximum(c.over_station(wish), np.float32(1)), np.float32(1))[c.station]
         given = wish * share

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.faults import Effects
+from simulator.effects import Effects
 from simulator.measure import Truth
 from simulator.physics import State, Surroundings
 from simulator.ports import F4

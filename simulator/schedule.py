@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.arrivals import Visit, admit
-from simulator.faults import VARIANTS, Fault, FaultSet
+from simulator.faults import Fault, FaultSet
 from simulator.ports import US
+from simulator.variants import VARIANTS
 from simulator.world import Moment, World
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simulator.faults import Effects
+from simulator.effects import Effects
 from simulator.fleet import Fleet, generate
 from simulator.physics import State, Surroundings
 from simulator.world import World

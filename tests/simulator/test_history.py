@@ -195,7 +195,7 @@ def test_an_emergency_stop_cuts_the_session_and_says_why(fleet):
     events = [e for e in events_of(list(cut), port) if e.at >= at]
 
     end = next(e for e in events if e.kind == "session_end")
-    assert (end.data["reason"], end.data["session"]) == ("EmergencyStop", begun[3].data["session"])
+    assert (end.data["reason"], end.data["session"]) == ("emergency_stop", begun[3].data["session"])
     assert 0 <= end.at - at < 60 * US
     faulted = next(e for e in events if e.data.get("status") == "faulted")
     assert (faulted.data["vendor_code"], faulted.at) == ("CX008", end.at)

@@ -4,9 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import noise
-from simulator.faults import VARIANTS, Effects, Fault, FaultSet
+from simulator.effects import Effects
+from simulator.faults import Fault, FaultSet
 from simulator.fleet import generate
 from simulator.physics import State, Surroundings
+from simulator.variants import VARIANTS
 from simulator.vehicles import VEHICLES
 from simulator.world import World
 
