@@ -8,6 +8,7 @@ from chargewell.processes import ProcessError
 from chargewell.services.provider import ServiceError
 from connectors.bytewax_io import FlowError, FlowRunningError
 from connectors.kafka import KafkaError
+from chargewell.replay import RecordingError
 from connectors.mqtt import MqttError
 from connectors.timescale.registry import RegistryError
 from connectors.timescale.sink import FlowRunningError as ShardTakenError
@@ -26,4 +27,5 @@ KNOWN: Final = (
     psycopg.OperationalError,
     FileNotFoundError,
     PermissionError,
+    RecordingError,
 )
