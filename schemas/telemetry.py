@@ -1,9 +1,10 @@
 """Telemetry contracts: what a raw record carries, what one packed record of `ev.telemetry` looks like, event kinds.
 
 **Raw record** (`ev.raw`): the value is the MQTT payload as it came; the key is the station (or, where no topic map
-matched, the topic). Headers, all ASCII: `topic`, and `cw` = ``v|type|received_us|retain|dup|direction|connection|bridge|n``
+matched, the topic). Headers: `topic` (UTF-8), and `cw` = ``v|type|received_us|retain|dup|direction|connection|bridge|n``
 with v=1, type `m` (message) or `h` (heartbeat), direction `from`, `to` or `other`. `received_us` is the bridge's clock,
-`n` the bridge's counter. One short header instead of nine: header lists cost more than the rest of a raw record's decoding.
+`n` the bridge's counter. A payload larger than Kafka takes is withheld: the value is null then (not empty), and a third
+header `too_large` tells its size. One short header instead of nine: header lists cost more than the rest of a raw record's decoding.
 
 **Heartbeat record**: type `h`, empty key, one to every partition once a second; the value is the JSON of `BridgeBeat`.
 
@@ -141,7 +142,11 @@ class BridgeBeat(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `at` is the bridge's clock. `since` is the instant from which it has been connected without a break (or, when not
     connected, from which it has not been), so the span `since`..`at` is known even where earlier heartbeats are missing.
-    `received`, `confirmed` and `unconfirmed` count MQTT messages since its start; `filters` are its topic filters.
+    A bridge that had to stop reading for seconds, because Kafka did not confirm, says that it was not connected: what
+    stations said meanwhile is still with the broker. In a replay under the publishers' time `at` is the newest time told,
+    and since log time then runs only while messages come, the bridge is always connected, `since` 0.
+    `received`, `confirmed` and `unconfirmed` count MQTT messages since its start, `too_large` those whose payload was
+    withheld; `filters` are its topic filters.
     """
 
     bridge: str
@@ -151,6 +156,7 @@ class BridgeBeat(msgspec.Struct, kw_only=True, omit_defaults=True):
     received: int = 0
     confirmed: int = 0
     unconfirmed: int = 0
+    too_large: int = 0
     filters: list[str] = []
     origin: int = 0
     seq: int = 0

@@ -4,7 +4,7 @@ from connectors.bytewax_io.database_sink import DatabaseSink, Writer
 from connectors.bytewax_io.kafka_sinks import AlertSink, Record, RecordSink, RejectSink, TelemetrySink
 from connectors.bytewax_io.run import FlowError, FlowRunningError, forget, run_flow
 from connectors.bytewax_io.source import Decode, DecodeError, PartitionSource
-from connectors.bytewax_io.stopping import request_stop, stopping
+from connectors.stopping import request_stop, stopping
 
 __all__ = [
     "AlertSink",

@@ -11,7 +11,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 from filelock import FileLock, Timeout
 
-from connectors.bytewax_io.stopping import stop_on_signals
+from connectors.stopping import stop_on_signals
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ import confluent_kafka as ck
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.bytewax_io.reader import Reader
-from connectors.bytewax_io.stopping import stopping
 from connectors.kafka import KafkaSettings
+from connectors.stopping import stopping
 from schemas.topics import shard_name, shard_partition
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -47,7 +47,7 @@ class Will:
 
 
 class Owner(Protocol):
-    """Who drives a connection. All are called from within `Connection.step`, on its thread; they must not raise."""
+    """Who drives a connection. All are called from within `Connection.step`, on its thread; what they raise leaves `step`."""
 
     def on_connected(self, session_present: bool, receive_maximum: int) -> None:
         """Connected; the broker takes up to `receive_maximum` messages before it acknowledges one."""
@@ -93,6 +93,7 @@ class Connection:
         self._since = 0.0
         self._pinged = 0.0
         self._paused = False
+        self._closing = False
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
@@ -135,8 +136,17 @@ class Connection:
         else:
             self.client.subscribe([(f, 1) for f in filters])
 
+    def acknowledge(self, mids: Iterable[int]) -> None:
+        """Queue PUBACK for messages of this connection, in the order given; sent with the next `step`.
+
+        Written here, all at once: two bytes of header and the message id are a PUBACK of success in both versions.
+        """
+        if self.connected and self.client.buffered is not None:
+            self.client.buffered.send(b"".join([b"\x40\x02" + mid.to_bytes(2, "big") for mid in mids]))
+
     def close(self) -> None:
         """Send what is queued and DISCONNECT; a persistent session stays with the broker."""
+        self._closing = True
         if self.client.socket() is not None:
             self.client.disconnect()
             self._send()
@@ -250,6 +260,8 @@ class Connection:
         self, _client: Any, _userdata: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         was, self.connected = self.connected, False
+        if self._closing:
+            return
         if was:
             if time.monotonic() - self._since >= _STEADY_S:
                 self._attempts = 0
