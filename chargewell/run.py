@@ -6,10 +6,10 @@ from chargewell.settings import Settings
 
 def run_bridge(settings: Settings) -> None:
     """Run the bridge until it is asked to stop."""
-    from pipelines.bridge import run
+    from pipelines.bridge import run_bridge as run
 
     set_up()
-    run(settings.mqtt, settings.kafka)
+    run(settings.mqtt, settings.kafka, settings.bridge)
 
 
 def run_flow(settings: Settings, name: str, *, rebuild: bool = False) -> None:

@@ -23,6 +23,7 @@ from connectors.kafka import KafkaSettings
 from connectors.mqtt import MqttSettings
 from connectors.timescale.settings import DatabaseSettings
 from control.settings import ControlSettings
+from pipelines.bridge.settings import BridgeSettings
 
 CONFIG_VARIABLE = "CHARGEWELL_CONFIG"
 DEFAULT_FILE = "chargewell.toml"
@@ -75,7 +76,8 @@ class Settings(BaseSettings):
         ServiceSettings()
     )
     kafka: Annotated[KafkaSettings, Field(description="Kafka")] = KafkaSettings()
-    mqtt: Annotated[MqttSettings, Field(description="The MQTT broker and the bridge")] = MqttSettings()
+    mqtt: Annotated[MqttSettings, Field(description="The MQTT broker")] = MqttSettings()
+    bridge: Annotated[BridgeSettings, Field(description="The bridge")] = BridgeSettings()
     database: Annotated[DatabaseSettings, Field(description="PostgreSQL or TimescaleDB")] = DatabaseSettings(
         dsn=_NO_DATABASE
     )
@@ -171,3 +173,9 @@ def table() -> str:
     """The settings as a Markdown table, as it stands in docs/settings.md."""
     rows = [f"| `{name}` | {default} | {text} |" for name, default, text in described()]
     return "\n".join(["| setting | default | what |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    page = Path("docs/settings.md")
+    head, _, _ = page.read_text("utf-8").partition("| setting |")
+    page.write_text(head + table(), "utf-8")

@@ -13,9 +13,9 @@ from connectors.timescale.sink import Writer
 from connectors.timescale.snapshots import save
 from models.anomaly.operator import AnomalyOperator
 from models.columns import Batch, Others, Readings
-from models.sessions import SessionsOperator
-from models.store import StoreOperator
-from models.uptime import UptimeOperator
+from models.sessions import Sessions
+from models.store import Store
+from models.uptime import Uptime
 from pipelines.history import Backfilled, backfill
 from simulator.chunk import Chunk
 from simulator.history import History
@@ -48,9 +48,9 @@ def write_past(settings: Settings, history: History, progress: Callable[[int], N
     with connect(settings.database, application="chargewell demo") as conn:
         facts = registry.facts(conn)
     operators = {
-        "store": lambda _shard: StoreOperator(),
-        "sessions": lambda _shard: SessionsOperator(facts),
-        "uptime": lambda _shard: UptimeOperator(facts),
+        "store": lambda _shard: Store(),
+        "sessions": lambda _shard: Sessions(facts),
+        "uptime": lambda _shard: Uptime(facts),
         "anomaly": lambda _shard: AnomalyOperator(facts),
     }
     done = backfill(as_batches(history), operators, lambda flow: Writer(settings.database, flow), progress=progress)

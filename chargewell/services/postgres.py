@@ -204,6 +204,8 @@ class InstalledPostgres(_OwnedPostgres):
             return Availability(False, "no PostgreSQL with TimescaleDB on this machine (`make services` installs it)")
         if found.root is not None and os.geteuid() != 0:
             return Availability(False, f"the PostgreSQL in {found.root} can be used by root only")
+        if found.root is not None and not _may_mount():
+            return Availability(False, f"the PostgreSQL in {found.root} needs mounts, which this container forbids")
         return Availability(True, f"found {found.bin}" + (f" in the tree {found.root}" if found.root else ""))
 
     def version(self) -> str:
@@ -221,6 +223,12 @@ class InstalledPostgres(_OwnedPostgres):
         if found is None:
             raise ServiceError(self.available().reason)
         return found
+
+
+def _may_mount() -> bool:
+    """Whether this process has the capability to mount (CAP_SYS_ADMIN, number 21)."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return bool(int(status.split("CapEff:")[1].split()[0], 16) >> 21 & 1)
 
 
 def _control(root: Path, version: str) -> Path:
