@@ -50,6 +50,14 @@ class Expectation:
             expected = np.where(top > -np.inf, np.minimum(expected, top), expected)
         return expected, theta[:, 0], self._a[f"{self._n}.blocks"][slot, context] >= READY
 
+    def strangeness(self, slot: Slots, phi: Float32) -> Float32:
+        """How far rows lie outside what the port has learned: the root of their leverage, 0 inside, large outside."""
+        gram = self._a[f"{self._n}.gram"][slot] + _RIDGE_ALONE * np.eye(self._size)
+        x = phi.T.astype(np.float64)
+        leverage = (x * np.linalg.solve(gram, x[:, :, None])[:, :, 0]).sum(axis=1)
+        root: Float32 = np.sqrt(np.maximum(leverage, 0)).astype(np.float32)
+        return root
+
     def collect(self, slot: Slots, context: Slots, phi: Float32, y: Float32, weight: Float32) -> None:
         """Add rows to the ports' open blocks, in order."""
         x = phi.T.astype(np.float64)

@@ -22,28 +22,32 @@ BELOW, BOTH, ABOVE = -1, 0, 1
 class Sample:
     """A feature on the ticks `rows`: observed `y`, regressors `phi` [M, len(rows)], `accuracy` in the unit of y.
 
-    `matters` is the least residual worth an alert; `judged` marks rows on which it is judged (all rows may be learned from).
+    `matters` is the least residual worth an alert; `active` tells the two worlds apart in which it is calibrated (usually
+    idle and charging); `judged` marks rows on which it is judged (all rows may be learned from).
     """
 
     rows: np.ndarray
     y: Float32
     phi: Float32
     accuracy: Float32
+    active: Bools
     judged: Bools
     matters: Float32
 
     def take(self, rows: np.ndarray | slice) -> "Sample":
         """The part at `rows`; views where that is a slice."""
         return Sample(
-            self.rows[rows], self.y[rows], self.phi[:, rows], self.accuracy[rows], self.judged[rows], self.matters[rows]
-        )
+            self.rows[rows], self.y[rows], self.phi[:, rows], self.accuracy[rows], self.active[rows], self.judged[rows],
+            self.matters[rows],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
     """One kind of residual: on which side it is bad, its unit (`scale` turns it into `unit` for people), what it points at.
 
-    What is judged is the least of the last `lasting` ticks that have it; `bounded` expectations never exceed what was seen.
+    What is judged is the least of the last `lasting` ticks that have it; `bounded` expectations never exceed what was seen;
+    `share` of the expectation is added to what matters.
     """
 
     name: str
@@ -56,11 +60,14 @@ class Feature:
     families: tuple[tuple[str, float], ...]
     says: str
     bounded: bool = False
+    share: float = 0.0
     lasting: int = 3
 
 
-def _sample(keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndarray | float, judged: Bools | None,
-            matters: np.ndarray | float) -> Sample | None:  # fmt: skip
+def _sample(
+    keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndarray | float, matters: np.ndarray | float,
+    active: Bools, judged: Bools | None = None,
+) -> Sample | None:  # fmt: skip
     rows = np.flatnonzero(keep & np.isfinite(y))
     if not len(rows):
         return None
@@ -70,7 +77,7 @@ def _sample(keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndar
         return np.broadcast_to(np.asarray(x, np.float32), n)[rows]
 
     return Sample(
-        rows, y[rows].astype(np.float32), np.stack([column(p) for p in phi]), column(accuracy),
+        rows, y[rows].astype(np.float32), np.stack([column(p) for p in phi]), column(accuracy), active[rows],
         np.ones(len(rows), np.bool_) if judged is None else judged[rows], column(matters),
     )  # fmt: skip
 
@@ -91,7 +98,7 @@ def contact(s: Situation) -> Sample | None:
     accuracy = 1.0 + 2.0 * proxy + 40.0 * s.unknown * s.charging
     matters = np.where(proxy, 12.0, 8.0)
     phi = [np.ones(len(y)), *s.heat, *(s.load * by_cabinet)]
-    return _sample(np.isfinite(s.current), y, phi, accuracy, s.charging, matters)
+    return _sample(np.isfinite(s.current), y, phi, accuracy, matters, s.charging, s.charging)
 
 
 def cabinet(s: Situation) -> Sample | None:
@@ -101,7 +108,12 @@ def cabinet(s: Situation) -> Sample | None:
     y = s.ticks.mean["temp_internal"] - s.ambient
     accuracy = 1.5 + 30.0 * s.unknown * s.charging
     phi = [np.ones(len(y)), *s.load, s.heat[1], s.heat[3], s.ambient / 20.0]
-    return _sample(np.isfinite(y), y, phi, accuracy, None, 8.0)
+    return _sample(np.isfinite(y), y, phi, accuracy, 8.0, _loaded(s))
+
+
+def _loaded(s: Situation) -> Bools:
+    """Where the station is warm of what any of its ports draws or drew."""
+    return np.asarray(s.load.max(axis=0) > 0.02)
 
 
 def fan(s: Situation) -> Sample | None:
@@ -117,7 +129,7 @@ def fan(s: Situation) -> Sample | None:
         np.maximum(inside - 45.0, 0) / 10.0,
         s.load[0],
     ]
-    return _sample(np.isfinite(inside), y, phi, 0.15, None, 0.4)
+    return _sample(np.isfinite(inside), y, phi, 0.15, 0.3, _loaded(s))
 
 
 def delivery(s: Situation) -> Sample | None:
@@ -125,10 +137,11 @@ def delivery(s: Situation) -> Sample | None:
     if "current" not in s.ticks.mean or not s.requested.any():
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        y = np.where(s.limit > 0, 1.0 - s.ticks.mean["current"] / s.limit, np.nan).astype(np.float32)
+        y = np.where(s.limit > 0, 1.0 - s.ticks.mean["current"] / s.limit, np.nan)
+    y = np.maximum(y, -0.01).astype(np.float32)  # a falling request is followed late, which is no merit
     settled = (s.since_start > 60.0) & (s.since_step > 15.0)
     enough = s.requested & (s.limit > np.maximum(0.1 * s.rated, 5.0))
-    return _sample(settled & enough, y, [np.ones(len(y))], 0.01, None, 0.07)
+    return _sample(settled & enough, y, [np.ones(len(y))], 0.01, 0.07, s.charging)
 
 
 def supply(s: Situation) -> Sample | None:
@@ -137,7 +150,7 @@ def supply(s: Situation) -> Sample | None:
     if volts is None:
         return None
     share = np.nan_to_num(s.current) / s.rated
-    return _sample(volts > 60.0, volts / 230.0, [np.ones(len(share)), share, s.station_load], 0.01, None, 0.08)
+    return _sample(volts > 60.0, volts / 230.0, [np.ones(len(share)), share, s.station_load], 0.01, 0.08, s.charging)
 
 
 def _line_voltage(s: Situation) -> Float32 | None:
@@ -157,7 +170,7 @@ def phase(s: Situation) -> Sample | None:
     high, low = lines.max(axis=0), lines.min(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.where(high > 60.0, 1.0 - low / high, np.nan).astype(np.float32)
-    return _sample(np.isfinite(y), y, [np.ones(len(y))], 0.01, None, 0.08)
+    return _sample(np.isfinite(y), y, [np.ones(len(y))], 0.01, 0.08, s.charging)
 
 
 def meter(s: Situation) -> Sample | None:
@@ -168,7 +181,7 @@ def meter(s: Situation) -> Sample | None:
     drawn = np.maximum(s.integrated, 200.0)
     y = np.where(s.integrated > 200.0, s.register / drawn - 1.0, np.nan).astype(np.float32)
     accuracy = 0.01 + (30.0 + 2.0 * s.unsure) / drawn
-    return _sample(have & (s.since_start > 300.0) & s.charging, y, [np.ones(len(y))], accuracy, None, 0.06)
+    return _sample(have & (s.since_start > 300.0) & s.charging, y, [np.ones(len(y))], accuracy, 0.06, s.charging)
 
 
 def balance(s: Situation) -> Sample | None:
@@ -183,7 +196,7 @@ def balance(s: Situation) -> Sample | None:
     enough = (
         s.charging & (m["current"] > np.maximum(0.1 * s.rated, 4.0)) & (m["voltage"] > 60.0) & (s.since_step > 15.0)
     )
-    return _sample(enough, y, [np.ones(len(y))], 0.01, None, 0.08)
+    return _sample(enough, y, [np.ones(len(y))], 0.01, 0.08, s.charging)
 
 
 def weld(s: Situation) -> Sample | None:
@@ -192,7 +205,7 @@ def weld(s: Situation) -> Sample | None:
         return None
     y = np.abs(s.ticks.mean["voltage"])
     idle = (s.kind == DC) & ~s.charging & (s.since_stop > 30.0)
-    return _sample(idle, y, [np.ones(len(y))], 3.0, None, 60.0)
+    return _sample(idle, y, [np.ones(len(y))], 3.0, 60.0, s.charging)
 
 
 FEATURES: Final[tuple[Feature, ...]] = (
@@ -204,7 +217,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "cabinet {residual:.0f} K warmer than its load explains"),
     Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 5, fan,
             (("cooling", 0.92), ("controller", 0.03)),
-            "fan {residual:.0f} /min slower than its temperature asks for", bounded=True),
+            "fan {residual:.0f} /min slower than its temperature asks for", bounded=True, share=0.15),
     Feature("delivery", "current", "%", 100.0, ABOVE, 1, delivery,
             (("power_module", 0.75), ("degraded", 0.12), ("interop", 0.05)),
             "{residual:.0f} % less current than requested and offered", lasting=6),

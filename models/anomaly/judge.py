@@ -16,6 +16,9 @@ RELEASE: Final = 100
 """So many hours in a row left out mean that the port has changed for good: then they are learned."""
 _TOGETHER_US: Final = 600_000_000
 _ELEVATED: Final = 0.35
+_FAR: Final = 1.5
+_STRANGE: Final = 4.0
+"""Standard errors of the expectation by which its accuracy is widened: rows are alike over minutes, so few of them are new."""
 
 
 @dataclass(slots=True)
@@ -45,9 +48,9 @@ class Judge:
         arrays.add(f"{self._n}.gated", np.bool_)
         arrays.add(f"{self._n}.left_out", np.int16)
 
-    def judge(self, s: Sample, slot: Slots, at: Int64, charging: Bools, kind: np.ndarray) -> Verdict | None:
+    def judge(self, s: Sample, slot: Slots, at: Int64, kind: np.ndarray) -> Verdict | None:
         """Score ticks before anything is learned of them; arrays are those of the sample's rows."""
-        context = charging.astype(np.intp)
+        context = s.active.astype(np.intp)
         expected, offset, ready = self.expectation.predict(slot, s.phi, context)
         keep = np.flatnonzero(s.judged & ready & np.isfinite(expected))
         if not len(keep):
@@ -56,13 +59,15 @@ class Judge:
         side = self.feature.side
         residual = np.abs(y - expected) if side == BOTH else (expected - y if side == BELOW else y - expected)
         z = residual / (s.accuracy[keep] + np.float32(0.1) * np.abs(expected - offset[keep]))
+        far = np.flatnonzero(z > _FAR)
+        z[far] /= 1 + np.float32(_STRANGE) * self.expectation.strangeness(slot[far], s.phi[:, keep[far]])
         first = starts(slot)
         lasting, residual = self._sustained(slot, at, first, z, residual)
         context = context[keep]
         surprise = self.tail.surprise(slot, context, lasting, kind[keep])
         held = np.isfinite(lasting)
-        self.tail.watch(slot[held], context[held], lasting[held])
-        matters = s.matters[keep]
+        self.tail.watch(slot[held], context[held], np.maximum(lasting[held], 0))
+        matters = (s.matters[keep] + self.feature.share * np.abs(expected)).astype(np.float32)
         extreme = (surprise > GATE) & (residual > 0.5 * matters)
         self._a[f"{self._n}.gated"][slot[extreme]] = True
         normal_at = self._normal(slot, at, first, residual < _ELEVATED * matters)
@@ -103,12 +108,12 @@ class Judge:
         stored[slot[tail]] = when[tail]
         return np.where(when == NEVER, at, when)
 
-    def collect(self, s: Sample, slot: Slots, charging: Bools, chosen: Bools) -> None:
+    def collect(self, s: Sample, slot: Slots, chosen: Bools) -> None:
         """Put the chosen rows into the open hour, those far from the expectation with less weight."""
         if not chosen.any():
             return
         slot, phi, y = slot[chosen], np.ascontiguousarray(s.phi[:, chosen]), s.y[chosen]
-        context = charging[chosen].astype(np.intp)
+        context = s.active[chosen].astype(np.intp)
         expected, offset, ready = self.expectation.predict(slot, phi, context)
         z = np.abs(y - expected) / (s.accuracy[chosen] + np.float32(0.1) * np.abs(expected - offset))
         weight = np.where(ready, 1 / np.maximum(1, z / 3), 1).astype(np.float32)

@@ -178,14 +178,14 @@ class AnomalyOperator:
             if part is None or not len(part.rows):
                 continue
             rows = part.rows
-            verdict = judge.judge(part, t.slot[rows], t.at[rows], s.charging[rows], s.kind[rows])
+            verdict = judge.judge(part, t.slot[rows], t.at[rows], s.kind[rows])
             if verdict is not None:
                 for matrix, values in zip(
                     matrices, (verdict.surprise, verdict.observed, verdict.expected), strict=True
                 ):
                     matrix[verdict.rows, f] = values
                 verdicts.append((f, verdict))
-            judge.collect(part, t.slot[rows], s.charging[rows], learn[rows])
+            judge.collect(part, t.slot[rows], learn[rows])
         return self._decide(s, verdicts)
 
     def _decide(self, s: Situation, verdicts: list[tuple[int, Verdict]]) -> list[tuple[int, int, Alert]]:
