@@ -1,0 +1,46 @@
+-- prices_of: the tariff in force for a port at an instant; the port's own before the site's before the network's
+SELECT t.tariff, t.currency, t.per_kwh, t.per_session, t.per_minute, t.idle_per_minute, t.tax_percent
+FROM tariff t
+WHERE t.valid_from <= %(at)s AND (t.valid_to IS NULL OR t.valid_to > %(at)s)
+  AND (t.port = %(port)s OR (t.port IS NULL AND (t.site IS NULL OR t.site = coalesce(
+        (SELECT d.site FROM station_dated d WHERE d.station = %(station)s AND d.valid_from <= %(at)s
+           AND (d.valid_to IS NULL OR d.valid_to > %(at)s) ORDER BY d.valid_from DESC LIMIT 1),
+        (SELECT s.site FROM station s WHERE s.station = %(station)s)))))
+ORDER BY t.port IS NULL, t.site IS NULL, t.valid_from DESC, t.tariff LIMIT 1;
+
+-- credited: what a session was credited so far
+SELECT coalesce(sum(net_minor), 0)::bigint AS net, coalesce(sum(tax_minor), 0)::bigint AS tax FROM credit
+WHERE port = %(port)s AND session_key = %(session_key)s AND currency = %(currency)s AND state <> 'rejected';
+
+-- credit_known: whether a rule has spoken about a session already
+SELECT 1 AS known FROM credit WHERE port = %(port)s AND session_key = %(session_key)s AND rule = %(rule)s AND rule_version = %(rule_version)s;
+
+-- credit_add: a credit, once a session, rule and version
+INSERT INTO credit (credit_id, port, session_key, rule, rule_version, incident_id, tariff, currency, net_minor, tax_minor,
+    charged_net_minor, charged_tax_minor, reason, state, proposed_at, decided_at, decided_by, decided_because)
+VALUES (%(credit_id)s, %(port)s, %(session_key)s, %(rule)s, %(rule_version)s, %(incident_id)s, %(tariff)s, %(currency)s, %(net_minor)s,
+    %(tax_minor)s, %(charged_net_minor)s, %(charged_tax_minor)s, %(reason)s, %(state)s, %(proposed_at)s, %(decided_at)s, %(decided_by)s,
+    %(decided_because)s)
+ON CONFLICT DO NOTHING RETURNING *;
+
+-- credit_of_id: one credit, locked
+SELECT * FROM credit WHERE credit_id = %(credit_id)s FOR UPDATE;
+
+-- credit_decide: approve or reject
+UPDATE credit SET state = %(state)s, decided_at = %(at)s, decided_by = %(by)s, decided_because = %(because)s
+WHERE credit_id = %(credit_id)s RETURNING *;
+
+-- credit_settle: the payment provider has it
+UPDATE credit SET state = 'settled', settled_at = %(at)s WHERE credit_id = %(credit_id)s AND state = 'approved' RETURNING *;
+
+-- credits_list: credits, those that wait for a person first
+SELECT c.*, s.site FROM credit c JOIN port p USING (port) LEFT JOIN station s ON s.station = p.station
+WHERE (%(sites)s::text[] IS NULL OR s.site = ANY(%(sites)s)) AND (%(state)s::text IS NULL OR c.state = %(state)s)
+ORDER BY c.state <> 'proposed', c.proposed_at DESC, c.credit_id LIMIT %(limit)s OFFSET %(offset)s;
+
+-- credit_show: one credit
+SELECT c.*, s.site FROM credit c JOIN port p USING (port) LEFT JOIN station s ON s.station = p.station
+WHERE c.credit_id = %(credit_id)s AND (%(sites)s::text[] IS NULL OR s.site = ANY(%(sites)s));
+
+-- credits_of_incident: credits that rest on an incident
+SELECT * FROM credit WHERE incident_id = %(incident_id)s ORDER BY proposed_at, credit_id;

@@ -1,0 +1,39 @@
+-- lock_station: one transaction at a time for what concerns a station; held until it ends
+SELECT pg_advisory_xact_lock(%(key)s);
+
+-- inbox_newest: the newest revision of an alert that was taken, and its incident
+SELECT revision, incident_id FROM inbox WHERE alert_id = %(alert_id)s ORDER BY revision DESC LIMIT 1;
+
+-- inbox_add: mark a revision as taken
+INSERT INTO inbox (alert_id, revision, incident_id, subject, said_at, received_at, historic, body)
+VALUES (%(alert_id)s, %(revision)s, %(incident_id)s, %(subject)s, %(said_at)s, %(received_at)s, %(historic)s, %(body)s);
+
+-- inbox_alerts: the newest revision of every alert of an incident
+SELECT DISTINCT ON (alert_id) body FROM inbox WHERE incident_id = %(incident_id)s ORDER BY alert_id, revision DESC;
+
+-- inbox_reject: keep what could not be taken
+INSERT INTO inbox_reject (topic, shard, origin, received_at, key, reason, detail, body)
+VALUES (%(topic)s, %(shard)s, %(origin)s, %(received_at)s, %(key)s, %(reason)s, %(detail)s, %(body)s)
+ON CONFLICT DO NOTHING;
+
+-- inbox_rejects: what could not be taken, newest first
+SELECT topic, shard, origin, received_at, key, reason, detail FROM inbox_reject ORDER BY received_at DESC LIMIT %(limit)s;
+
+-- change_log_add: one line of the change log
+INSERT INTO change_log (actor, action, kind, subject, reason, data)
+VALUES (%(actor)s, %(action)s, %(kind)s, %(subject)s, %(reason)s, %(data)s);
+
+-- change_log_of: the history of one subject
+SELECT change_no, at, actor, action, reason, data FROM change_log WHERE kind = %(kind)s AND subject = %(subject)s ORDER BY change_no;
+
+-- note_add: something said or done about an incident or an order
+INSERT INTO note (incident_id, order_id, at, actor, kind, text, data)
+VALUES (%(incident_id)s, %(order_id)s, %(at)s, %(actor)s, %(kind)s, %(text)s, %(data)s);
+
+-- notes_of_incident: all that was said about an incident and its order
+SELECT note_no, at, recorded_at, actor, kind, text, data FROM note
+WHERE incident_id = %(incident_id)s OR (order_id = %(order_id)s AND incident_id IS NULL) ORDER BY note_no;
+
+-- notes_of_order: all that was said about an order and its incidents
+SELECT note_no, at, recorded_at, actor, kind, text, data FROM note
+WHERE order_id = %(order_id)s OR incident_id IN (SELECT incident_id FROM incident WHERE order_id = %(order_id)s) ORDER BY note_no;

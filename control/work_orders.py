@@ -1,0 +1,136 @@
+"""Work orders in the database: made once per port and family, moved along the table of states, never silently."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from control.change_log import INTAKE, note, record
+from control.incidents import known_id
+from control.messages import tell
+from control.queries import Connection, Row, one, row, run
+from control.rules.orders import draft
+from control.rules.remedies import plan
+from control.settings import ControlSettings
+from schemas.faults import FaultFamily
+from schemas.work import STATE_TITLES, OrderState, due, step
+
+
+class OrderError(ValueError):
+    """A step that the order cannot take now; the message says why and what can be done."""
+
+
+def open_for(
+    conn: Connection, settings: ControlSettings, incident: Row, family: FaultFamily, actor: str, now: datetime
+) -> tuple[Row, bool]:
+    """The active order for an incident, and whether it was made now.
+
+    An order that is being worked on for the same port and family takes the incident in: it becomes as urgent as the
+    incident is, says what the incident says, and counts as raised again.
+    """
+    said = draft(family, incident["port"], incident["severity"])
+    found = row(conn, "order_active_of", port=incident["port"], family=family.name)
+    if found is not None:
+        return _update(conn, found, incident, min(found["priority"], said.priority)), False
+    deadlines = due(said.priority, incident["opened_at"])
+    order = one(
+        conn,
+        "order_add",
+        order_id=known_id("order", incident["incident_id"])
+        if actor == INTAKE
+        else known_id("order", incident["incident_id"], now),
+        number=f"WO-{one(conn, 'next_number', name='work_order')['value']}",
+        port=incident["port"],
+        station=incident["station"],
+        family=family.name,
+        priority=said.priority,
+        state=OrderState.REMOTE_ATTEMPT if plan(family).fixes and actor == INTAKE else OrderState.OPEN,
+        source=incident["source"] if actor == INTAKE else "manual",
+        what=said.what,
+        why=incident["why"],
+        bring=list(said.bring),
+        checks=list(said.checks),
+        onset_at=incident["onset_at"],
+        opened_at=incident["opened_at"],
+        state_since=now,
+        **deadlines._asdict(),
+    )
+    record(conn, actor, "open", "work_order", order["number"], incident=str(incident["incident_id"]))
+    note(conn, actor, "state", f"{order['number']} opened: {order['what']}", at=now, order=order["order_id"])
+    tell(conn, settings, "work_order.opened", now, **brief(order))
+    return order, True
+
+
+def _update(conn: Connection, order: Row, incident: Row, priority: Any) -> Row:
+    wanted = {
+        "priority": priority,
+        "why": incident["why"],
+        "onset_at": min(order["onset_at"], incident["onset_at"]),
+        **due(priority, order["opened_at"])._asdict(),
+    }
+    if all(order[key] == value for key, value in wanted.items()) and order["cleared_at"] is None:
+        return order
+    updated = one(conn, "order_update", order_id=order["order_id"], **wanted)
+    if priority != order["priority"]:
+        record(conn, INTAKE, "priority", "work_order", order["number"], before=order["priority"], after=priority)
+    return updated
+
+
+def move(
+    conn: Connection,
+    settings: ControlSettings,
+    order: Row,
+    to: OrderState,
+    actor: str,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    assignee: str | None = None,
+) -> Row:
+    """Take the step to `to`; OrderError if there is no such step from where the order stands. Row must be locked."""
+    was = OrderState(order["state"])
+    if step(was, to) is None:
+        raise OrderError(
+            f"{order['number']} is {STATE_TITLES[was].lower()} and cannot become {STATE_TITLES[to].lower()}: "
+            "look at it again, somebody may have changed it"
+        )
+    moved = one(conn, "order_move", order_id=order["order_id"], state=to, at=now, assignee=assignee, reason=reason)
+    record(conn, actor, "state", "work_order", order["number"], reason=reason, before=was, after=to)
+    text = STATE_TITLES[to] + (f": {reason}" if reason else "")
+    note(conn, actor, "state", text, at=now, order=order["order_id"])
+    tell(conn, settings, "work_order.changed", now, **brief(moved), before=was)
+    return moved
+
+
+def mark_cleared(conn: Connection, order: Row, at: datetime, now: datetime) -> None:
+    """Say on an order that its alerts are over; it goes on, people decide."""
+    if order["cleared_at"] is not None:
+        return
+    run(conn, "order_mark_cleared", order_id=order["order_id"], cleared_at=at)
+    record(conn, INTAKE, "alert cleared", "work_order", order["number"], at=at.isoformat())
+    note(
+        conn,
+        INTAKE,
+        "note",
+        "The alert has cleared. The order stays: look before closing it.",
+        at=now,
+        order=order["order_id"],
+    )
+
+
+def locked(conn: Connection, order_id: UUID) -> Row:
+    """The order, locked until the transaction ends."""
+    return one(conn, "order_of_id", order_id=order_id)
+
+
+def brief(order: Row) -> dict[str, Any]:
+    """An order in a message."""
+    return {
+        "work_order": order["number"],
+        "port": order["port"],
+        "family": order["family"],
+        "priority": order["priority"],
+        "state": order["state"],
+        "what": order["what"],
+        "why": order["why"],
+        "restore_by": order["restore_by"].isoformat(),
+    }
