@@ -53,7 +53,7 @@ def load(conn: Connection, flow: str, operator: str) -> dict[str, dict[str, Any]
 
 def _array_out(value: object) -> object:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        header = f"{value.dtype.str}|{','.join(map(str, value.shape))}|".encode()
+        header = f"{value.dtype.str};{','.join(map(str, value.shape))};".encode()
         return msgspec.msgpack.Ext(_ARRAY, header + np.ascontiguousarray(value).tobytes())
     if isinstance(value, np.generic):
         return value.item()
@@ -63,7 +63,7 @@ def _array_out(value: object) -> object:
 def _array_in(code: int, data: memoryview) -> object:
     if code != _ARRAY:
         raise ValueError(f"unknown part {code} in an operator snapshot")
-    kind, shape, body = bytes(data).split(b"|", 2)
+    kind, shape, body = bytes(data).split(b";", 2)
     dtype = np.dtype(kind.decode())
     if dtype.kind not in "biuf":
         raise ValueError(f"an operator snapshot holds no arrays of {dtype}")

@@ -1,33 +1,36 @@
-"""A fresh database for each test that asks, on the PostgreSQL that the run was given."""
+"""A migrated database for each file, emptied for each test that asks, and a connection to it."""
 
-import os
-import uuid
-
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import connect
+from connectors.timescale.roles import TELEMETRY
 from connectors.timescale.settings import DatabaseSettings
 
+REGISTRY = (
+    "site",
+    "station",
+    "port",
+    "connector",
+    "tariff",
+    "site_dated",
+    "station_dated",
+    "port_dated",
+    "history_span",
+)
+
+
+@pytest.fixture(scope="module")
+def migrated(module_database):
+    migrate(module_database)
+    return DatabaseSettings(dsn=module_database)
+
 
 @pytest.fixture
-def empty_dsn():
-    server = os.environ["CHARGEWELL_TEST_POSTGRES"]
-    name = f"cw_{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield make_conninfo(server, dbname=name)
-    with psycopg.connect(server, autocommit=True) as conn:
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture
-def settings(empty_dsn):
-    migrate(empty_dsn)
-    return DatabaseSettings(dsn=empty_dsn)
+def settings(migrated):
+    with connect(migrated) as conn:
+        conn.execute(f"TRUNCATE {', '.join(TELEMETRY + REGISTRY)} RESTART IDENTITY CASCADE")
+    return migrated
 
 
 @pytest.fixture

@@ -28,53 +28,53 @@ def test_the_migrations_replayed_on_an_empty_database_are_the_schema_file(conn):
     assert dump(conn, Names()) == (shared, own[section]), "make schema.sql anew: its head says how"
 
 
-def test_a_second_migrate_finds_nothing_to_do(empty_dsn):
-    first, second = migrate(empty_dsn), migrate(empty_dsn)
+def test_a_second_migrate_finds_nothing_to_do(database):
+    first, second = migrate(database), migrate(database)
 
     assert set(first.applied) == EVERY
     assert second.applied == ()
 
 
-def test_four_at_once_apply_each_migration_once(empty_dsn):
+def test_four_at_once_apply_each_migration_once(database):
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda _: migrate(empty_dsn).applied, range(4)))
+        done = list(pool.map(lambda _: migrate(database).applied, range(4)))
 
     assert sorted(map(len, done)) == [0, 0, 0, len(EVERY)]
 
 
-def test_two_namespaces_live_in_one_database(empty_dsn):
-    migrate(empty_dsn, "north")
-    migrate(empty_dsn, "south")
+def test_two_namespaces_live_in_one_database(database):
+    migrate(database, "north")
+    migrate(database, "south")
 
-    with psycopg.connect(empty_dsn) as conn:
+    with psycopg.connect(database) as conn:
         found = conn.execute("SELECT schemaname FROM pg_views WHERE viewname = 'reading' ORDER BY 1").fetchall()
     assert found == [("north_pub",), ("south_pub",)]
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(empty_dsn, tmp_path, monkeypatch):
+def test_a_migration_that_fails_leaves_nothing_behind(database, tmp_path, monkeypatch):
     for path in MIGRATIONS.glob("000*.sql"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "0099.broken.sql").write_text("CREATE TABLE half (x int);\nSELECT 1 / 0;\n")
     monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
 
     with pytest.raises(psycopg.errors.DivisionByZero):
-        migrate(empty_dsn)
-    with psycopg.connect(empty_dsn) as conn:
+        migrate(database)
+    with psycopg.connect(database) as conn:
         assert conn.execute("SELECT to_regclass('chargewell.half'), to_regclass('chargewell.reading')").fetchone() == (
             None,
             None,
         )
     monkeypatch.undo()
-    assert set(migrate(empty_dsn).applied) == EVERY
+    assert set(migrate(database).applied) == EVERY
 
 
-def test_views_follow_a_change_of_their_file(empty_dsn, tmp_path, monkeypatch):
-    migrate(empty_dsn)
+def test_views_follow_a_change_of_their_file(database, tmp_path, monkeypatch):
+    migrate(database)
     (tmp_path / "1.sql").write_text("CREATE VIEW pub.only AS SELECT port FROM port;")
     monkeypatch.setattr(migrate_module, "VIEWS", tmp_path)
 
-    assert migrate(empty_dsn).applied == ()
-    with psycopg.connect(empty_dsn) as conn:
+    assert migrate(database).applied == ()
+    with psycopg.connect(database) as conn:
         assert conn.execute("SELECT viewname FROM pg_views WHERE schemaname = 'pub'").fetchall() == [("only",)]
         assert conn.execute("SELECT has_table_privilege('chargewell_read', 'pub.only', 'SELECT')").fetchone() == (True,)
 
@@ -126,25 +126,24 @@ def test_each_role_may_do_its_part_and_no_more(settings, role, statement, allowe
                 conn.execute(statement)
 
 
-def test_a_reader_made_for_grafana_logs_in_and_reads_the_views(conn, settings):
-    roles.create_login(conn, "cw_test_grafana", "seven seas", "chargewell_read")
+def test_a_reader_made_for_grafana_logs_in_and_reads_the_views(conn, settings, unique):
+    roles.create_login(conn, unique, "seven seas", "chargewell_read")
     try:
-        dsn = make_conninfo(settings.dsn, user="cw_test_grafana", password="seven seas")
-        with psycopg.connect(dsn) as reader:
+        with psycopg.connect(make_conninfo(settings.dsn, user=unique, password="seven seas")) as reader:
             assert reader.execute("SELECT count(*) FROM pub.port").fetchone() == (0,)
     finally:
-        conn.execute("DROP ROLE cw_test_grafana")
+        conn.execute(f"DROP ROLE {unique}")
 
 
-def test_a_login_that_may_not_create_roles_gets_its_tables_all_the_same(conn, settings):
-    conn.execute("CREATE ROLE cw_test_owner LOGIN")
-    name = conn.info.dbname
-    conn.execute(f'GRANT CREATE ON DATABASE "{name}" TO cw_test_owner')
+def test_a_login_that_may_not_create_roles_gets_its_tables_all_the_same(conn, settings, unique):
+    conn.execute(f"CREATE ROLE {unique} LOGIN PASSWORD 'seven seas'")
+    conn.execute(f'GRANT CREATE ON DATABASE "{conn.info.dbname}" TO {unique}')
     try:
-        assert set(migrate(make_conninfo(settings.dsn, user="cw_test_owner"), "humble").applied) == EVERY
+        login = make_conninfo(settings.dsn, user=unique, password="seven seas")
+        assert set(migrate(login, "humble").applied) == EVERY
     finally:
-        conn.execute("DROP OWNED BY cw_test_owner CASCADE")
-        conn.execute("DROP ROLE cw_test_owner")
+        conn.execute(f"DROP OWNED BY {unique} CASCADE")
+        conn.execute(f"DROP ROLE {unique}")
 
 
 def test_a_namespace_that_is_no_name_is_refused_with_the_remedy():
