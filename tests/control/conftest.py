@@ -1,0 +1,166 @@
+"""A migrated database a file, a station of its own for each test, and alerts to send in."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from connectors.timescale.migrate import migrate
+from connectors.timescale.pool import connect, open_pool
+from connectors.timescale.ports import discover
+from connectors.timescale.settings import DatabaseSettings
+from control.settings import ControlSettings
+from control.take import take
+from schemas.alerts import Alert, alert_id
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def dsn(module_database):
+    migrate(module_database)
+    return module_database
+
+
+@pytest.fixture(scope="module")
+def database_settings(dsn):
+    return DatabaseSettings(dsn=dsn, lock_timeout_s=10)
+
+
+@pytest.fixture
+def conn(database_settings):
+    with connect(database_settings) as conn:
+        yield conn
+
+
+@pytest.fixture
+def other(database_settings):
+    with connect(database_settings) as conn:
+        yield conn
+
+
+@pytest.fixture
+def pool(database_settings):
+    with open_pool(database_settings) as pool:
+        yield pool
+
+
+@pytest.fixture
+def settings():
+    return ControlSettings()
+
+
+@pytest.fixture
+def now():
+    return NOON
+
+
+@pytest.fixture
+def station(conn):
+    """A station of this test alone, with ports 0 to 2, at a site of its own with a tariff."""
+    name = f"T-{uuid.uuid4().hex[:8]}"
+    site = f"site-{name}"
+    conn.execute("INSERT INTO site (site, name, time_zone) VALUES (%s, %s, 'Europe/Berlin')", (site, f"Market {name}"))
+    discover(conn, [f"{name}/{n}" for n in range(3)])
+    conn.execute("UPDATE station SET site = %s, discovered = false WHERE station = %s", (site, name))
+    conn.execute(
+        """INSERT INTO tariff (tariff, currency, per_kwh, per_session, tax_percent, site, valid_from)
+           VALUES (%s, 'EUR', 0.49, 0.50, 19, %s, '2020-01-01')""",
+        (f"tariff-{name}", site),
+    )
+    return name
+
+
+def said(
+    port,
+    family="cooling",
+    *,
+    revision=1,
+    state="raised",
+    onset=NOON - timedelta(minutes=5),
+    kind="anomaly",
+    source="anomaly",
+    raised=None,
+    cleared=None,
+    **more,
+):
+    """One alert revision; episodes are told apart by source, port, family and onset."""
+    raised = raised or onset + timedelta(minutes=2)
+    if state == "cleared" and cleared is None:
+        cleared = raised + timedelta(minutes=2)
+    fields = {
+        "id": alert_id(source, port, family, int(onset.timestamp() * 1e6)),
+        "revision": revision,
+        "port": port,
+        "family": family,
+        "kind": kind,
+        "severity": "P3",
+        "state": state,
+        "onset_at": onset,
+        "raised_at": raised,
+        "cleared_at": cleared,
+        "text": "it runs hot",
+        "source": source,
+        "source_version": "1",
+    }
+    return Alert.model_validate(fields | more)
+
+
+def cut(port, family="power_module", **more):
+    """A session that a fault cut short: 12.345 kWh in half an hour."""
+    evidence = {
+        "session_key": "4711",
+        "stop_reason": "power_loss",
+        "started_at": (NOON - timedelta(minutes=35)).isoformat(),
+        "ended_at": (NOON - timedelta(minutes=5)).isoformat(),
+        "energy_wh": 12_345.0,
+    } | more.pop("evidence", {})
+    return said(port, family, kind="session_cut", source="sessions", evidence=evidence, severity="P2", **more)
+
+
+@pytest.fixture
+def alerts():
+    return SimpleNamespace(said=said, cut=cut)
+
+
+@pytest.fixture
+def taken(conn, settings, now):
+    """Take alerts in order, at `now`; what became of each."""
+    return lambda *all_of_them: [take(conn, settings, alert, now).value for alert in all_of_them]
+
+
+@pytest.fixture
+def table(conn):
+    """All rows of a table that concern a station, as dicts, without the times of writing."""
+
+    def read(name, station):
+        key = {"credit": "split_part(port, '/', 1)", "inbox": "split_part(subject, '/', 1)"}.get(name, "station")
+        order = {
+            "incident": "opened_at, incident_id",
+            "command": "created_at, name",
+            "inbox": "alert_id, revision",
+        }.get(name, "1")
+        with conn.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(f"SELECT * FROM {name} WHERE {key} = %s ORDER BY {order}", (station,))
+            return [{k: v for k, v in row.items() if k != "recorded_at"} for row in cursor.fetchall()]
+
+    return read
+
+
+@pytest.fixture
+def jobs(conn):
+    """Names and arguments of the jobs that wait, newest last; those of one station's commands if it is named."""
+
+    def read(task):
+        found = conn.execute(
+            "SELECT args FROM procrastinate_jobs WHERE task_name = %s ORDER BY id", (f"control.{task}",)
+        )
+        return [row[0] for row in found]
+
+    return read
+
+
+__all__ = ["psycopg"]
