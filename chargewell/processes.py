@@ -56,6 +56,8 @@ class Processes:
     config: Path
     logs: Path
     note: Callable[[str], None] = print
+    forgiving: bool = False
+    """Start again at once and however often: for runs in which somebody kills on purpose."""
     all: list[Managed] = field(default_factory=list)
 
     def add(self, name: str, *arguments: str, stop_s: float = 20.0, environment: dict[str, str] | None = None) -> Managed:
@@ -85,7 +87,7 @@ class Processes:
 
     def _ended(self, managed: Managed, now: float) -> None:
         assert managed.child is not None  # noqa: S101 - the caller looked
-        managed.quick = managed.quick + 1 if now - managed.started < _QUICK_S else 0
+        managed.quick = managed.quick + 1 if now - managed.started < _QUICK_S and not self.forgiving else 0
         status = managed.child.wait(0)
         if managed.quick >= _QUICK_ENDS:
             tail = managed.child.log_tail(15)

@@ -15,9 +15,9 @@ SELECT
   (SELECT count(*) FROM port WHERE number > 0) AS ports,
   (SELECT count(*) FROM availability a JOIN port USING (port_no)
     WHERE number > 0 AND to_at IS NULL AND state = 'up') AS ports_up,
-  (SELECT count(*) FROM incident WHERE closed_at IS NULL) AS incidents,
-  (SELECT count(*) FROM work_order WHERE created_at >= %(since)s) AS work_orders,
-  (SELECT count(*) FROM credit WHERE created_at >= %(since)s) AS credits,
+  (SELECT count(*) FROM incident WHERE state = 'open') AS incidents,
+  (SELECT count(*) FROM work_order WHERE recorded_at >= %(since)s) AS work_orders,
+  (SELECT count(*) FROM credit WHERE recorded_at >= %(since)s) AS credits,
   (SELECT extract(epoch FROM now() - max(received_at)) FROM reading WHERE received_at > now() - interval '1 minute') AS age
 """
 

@@ -1,10 +1,14 @@
 """The demo's past: the simulated network's registry, and weeks of its history through the same operators as live data."""
 
+import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from queue import Full, Queue
+from typing import Any, Final
 
 from chargewell.settings import Settings
 from connectors.timescale import registry
@@ -13,24 +17,29 @@ from connectors.timescale.sink import Writer
 from connectors.timescale.snapshots import save
 from models.anomaly.operator import AnomalyOperator
 from models.columns import Batch, Others, Readings
+from models.operator import Operator
 from models.sessions import Sessions
 from models.store import Store
 from models.uptime import Uptime
-from pipelines.history import Backfilled, backfill
+from pipelines.history import backfill
+from schemas.assets import PortFacts
 from simulator.chunk import Chunk
 from simulator.history import History
 from simulator.registry import as_registry
 from simulator.world import World
 
 SOURCE: Final = "simulated history"
-_DAY_US: Final = 86_400_000_000
+_AHEAD: Final = 8
+_Facts = dict[str, PortFacts]
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was written and how long it took."""
+    """What was written, how many alerts the healthy past raised (history: nothing was ordered), and how long it took."""
 
-    backfilled: Backfilled
+    readings: int
+    events: int
+    alerts: int
     seconds: float
 
 
@@ -43,38 +52,80 @@ def enter_registry(settings: Settings, world: World, start_us: int) -> int:
 
 
 def write_past(settings: Settings, history: History, progress: Callable[[int], None]) -> Past:
-    """Run `history` through the operators into the tables, keep their states as seeds for the live flows, mark the span."""
+    """Run `history` through the operators into the tables, keep their states as seeds for the live flows, mark the span.
+
+    The shards are shared out over as many processes as there are processors (two at least); this one simulates.
+    """
     began = time.monotonic()
     with connect(settings.database, application="chargewell demo") as conn:
         facts = registry.facts(conn)
-    operators = {
-        "store": lambda _shard: Store(),
-        "sessions": lambda _shard: Sessions(facts),
-        "uptime": lambda _shard: Uptime(facts),
-        "anomaly": lambda _shard: AnomalyOperator(facts),
-    }
-    done = backfill(as_batches(history), operators, lambda flow: Writer(settings.database, flow), progress=progress)
-    with connect(settings.database, application="chargewell demo") as conn, conn.transaction():
-        for name, shard, state in done.seeds():
-            save(conn, name, shard, state)
         conn.execute(
             "INSERT INTO history_span (port_no, from_at, to_at, source) SELECT port_no, %s, %s, %s FROM port "
             "ON CONFLICT (port_no, from_at) DO UPDATE SET to_at = excluded.to_at",
             (_time(history.start_us), _time(history.end_us), SOURCE),
         )
-    return Past(done, time.monotonic() - began)
+    done = _shared_out(settings, facts, history, progress)
+    return Past(*(sum(part[i] for part in done) for i in range(3)), seconds=time.monotonic() - began)
 
 
-def as_batches(chunks: Iterable[Chunk]) -> Iterator[Batch]:
-    """The simulator's chunks as batches; the columns are handed over, not copied."""
-    for c in chunks:
-        r, o = c.readings, c.other
-        yield Batch(
-            partition=c.partition, first=c.first, last=c.last, now=c.now, ports=c.ports,
-            readings=Readings(r.port, r.at, r.received_at, r.origin, r.seq, r.flags, r.channels),
-            other=Others(o.port, o.at, o.received_at, o.origin, o.seq, o.channel, o.value),
-            events=c.events, beats=c.beats, served=c.served,
-        )  # fmt: skip
+def _shared_out(
+    settings: Settings, facts: _Facts, history: History, progress: Callable[[int], None]
+) -> list[tuple[int, int, int]]:
+    workers = max(2, os.cpu_count() or 2)
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
+        queues: list[Queue[Batch | None]] = [manager.Queue(_AHEAD) for _ in range(workers)]
+        running = [pool.submit(_work, settings, facts, one) for one in queues]
+        taken = 0
+        for chunk in history:
+            _put(queues[chunk.partition % workers], _as_batch(chunk), running)
+            taken += len(chunk.readings)
+            progress(taken)
+        for one in queues:
+            _put(one, None, running)
+        return [one.result() for one in running]
+
+
+def _put(target: "Queue[Batch | None]", item: Batch | None, running: list[Future[Any]]) -> None:
+    """Put `item`, waiting for room; a worker that failed raises here."""
+    while True:
+        try:
+            target.put(item, timeout=1.0)
+        except Full:
+            for one in running:
+                if one.done():
+                    one.result()
+        else:
+            return
+
+
+def _work(settings: Settings, facts: _Facts, source: "Queue[Batch | None]") -> tuple[int, int, int]:
+    operators: dict[str, Callable[[str], Operator]] = {
+        "store": lambda _shard: Store(),
+        "sessions": lambda _shard: Sessions(facts),
+        "uptime": lambda _shard: Uptime(facts),
+        "anomaly": lambda _shard: AnomalyOperator(facts),
+    }
+    done = backfill(_until_none(source), operators, lambda flow: Writer(settings.database, flow))
+    with connect(settings.database, application="chargewell demo") as conn, conn.transaction():
+        for name, shard, state in done.seeds():
+            save(conn, name, shard, state)
+    return done.readings, done.events, sum(alert.revision == 1 for alert in done.alerts)
+
+
+def _until_none(source: "Queue[Batch | None]") -> Iterator[Batch]:
+    while (batch := source.get()) is not None:
+        yield batch
+
+
+def _as_batch(c: Chunk) -> Batch:
+    r, o = c.readings, c.other
+    return Batch(
+        partition=c.partition, first=c.first, last=c.last, now=c.now, ports=c.ports,
+        readings=Readings(r.port, r.at, r.received_at, r.origin, r.seq, r.flags, r.channels),
+        other=Others(o.port, o.at, o.received_at, o.origin, o.seq, o.channel, o.value),
+        events=c.events, beats=c.beats, served=c.served,
+    )  # fmt: skip
 
 
 def _time(us: int) -> datetime:

@@ -64,9 +64,12 @@ def class_path(lock: JarLock, cache: Path, note: Note) -> str:
     The first time this takes a few seconds and needs the network; later about 0.1 s (the check reads every jar).
     """
     folder = cache / "jars"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ServiceError(f"the folder {folder} cannot be used: {problem}; set services.cache") from problem
     if missing(lock, cache):
-        with FileLock(folder / ".lock"):
+        with FileLock(folder / f".{lock.product}.lock"):
             _fetch(missing(lock, cache), lock, folder, note)
     for jar in lock.jars:
         _check(jar, folder / jar.file_name)

@@ -5,7 +5,7 @@ import time
 import paho.mqtt.client as mqtt
 import psycopg
 from confluent_kafka import KafkaException, Producer
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from chargewell.services.endpoints import KafkaEndpoint, MqttEndpoint, PostgresEndpoint
 from chargewell.services.provider import ServiceError
@@ -20,10 +20,10 @@ def kafka_answers(endpoint: KafkaEndpoint, seconds: float = 1.0) -> bool:
         return False
 
 
-def mqtt_answers(endpoint: MqttEndpoint, seconds: float = 1.0) -> bool:
-    """Whether the broker lets us in (CONNECT, CONNACK), by MQTT 3.1.1, which every broker has."""
+def mqtt_answers(endpoint: MqttEndpoint, seconds: float = 1.0, protocol: int = mqtt.MQTTv311) -> bool:
+    """Whether the broker lets us in (CONNECT, CONNACK); by MQTT 3.1.1, which every broker has, unless told otherwise."""
     answer: list[str] = []
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311, client_id="")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion(protocol), client_id="")
     client.on_connect = lambda _client, _data, _flags, reason, _properties: answer.append(str(reason))
     if endpoint.username is not None:
         client.username_pw_set(endpoint.username, endpoint.password)
@@ -37,6 +37,8 @@ def mqtt_answers(endpoint: MqttEndpoint, seconds: float = 1.0) -> bool:
     while not answer and time.monotonic() < deadline and client.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
         pass
     client.disconnect()
+    if answer and answer[0] == "Unsupported protocol version":
+        return False
     if answer and answer[0] != "Success":
         raise ServiceError(
             f"the MQTT broker at {endpoint.shown} refuses the login {endpoint.username!r}: {answer[0]}; "

@@ -1,0 +1,166 @@
+"""One recording, played calm and played torn; the tables of both must be equal row for row."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from pydantic import SecretStr
+
+from chargewell.audit.log import read_raw
+from chargewell.deployment import prepare
+from chargewell.flows import DERIVED
+from chargewell.processes import Processes, wait_until
+from chargewell.replay import Recorded, play, read
+from chargewell.services import ServiceSettings, Services, start_all
+from chargewell.settings import FlowSettings, Settings, load, write
+from chargewell.torture.killer import Killer
+from chargewell.torture.tables import TABLES, Difference, Rows, differences, rows
+from chargewell.up import start
+from chargewell.wiring import at_services
+from connectors.kafka import KafkaError, ends, lag
+from connectors.timescale.pool import connect
+from control.intake import GROUP
+from schemas.topics import shard_name
+
+TORTURE_KEY: Final = SecretStr("the same ids in both runs")
+_HOUR_S: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ordeal:
+    """How a run is disturbed: kills of each process of ours, kills of Kafka and of the database each."""
+
+    of_ours: int = 20
+    of_services: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """What came of it: differences (none is the promise), the kills done, rows compared."""
+
+    differences: list[Difference]
+    kills: dict[str, int]
+    compared: dict[str, int]
+
+
+def torture(
+    recording: Path, ordeal: Ordeal, *, speed: float, services: ServiceSettings, seed: int = 1, note: Callable[[str], None] = print
+) -> Torn:
+    """Play `recording` twice at `speed` on services of its own, the second time under `ordeal`; compare.
+
+    Data lie in a temporary folder. Raises what keeps the chain from coming to its end, with the last lines of the log.
+    """
+    messages = list(read(recording))
+    with tempfile.TemporaryDirectory(prefix="chargewell-torture-") as folder:
+        calm, _ = _one(Path(folder) / "calm", messages, None, speed, services, seed, note)
+        torn, kills = _one(Path(folder) / "torn", messages, ordeal, speed, services, seed, note)
+    return Torn(differences(calm, torn), kills, {table: found.total() for table, found in calm.items()})
+
+
+def _one(
+    folder: Path, messages: list[Recorded], ordeal: Ordeal | None, speed: float, wanted: ServiceSettings, seed: int,
+    note: Callable[[str], None],
+) -> tuple[dict[str, Rows], dict[str, int]]:  # fmt: skip
+    with start_all(folder / "services", wanted, note=note) as services:
+        settings = _settings(services, folder, wanted)
+        prepare(settings)
+        write(settings, folder / "settings.toml")
+        processes = Processes(folder / "settings.toml", folder / "logs", note=note, forgiving=ordeal is not None)
+        try:
+            start(settings, processes)
+            killer = _killer(ordeal, processes, services, messages, speed, seed, note)
+            _play_watched(messages, settings, speed, processes)
+            if killer is not None:
+                _watch_until(lambda: not killer.running, processes, "the kills", 600.0)
+                killer.join()
+            _drained(settings, processes)
+            with connect(settings.database) as conn:
+                return {table: rows(conn, table) for table in TABLES}, killer.kills if killer is not None else {}
+        finally:
+            processes.stop()
+
+
+def _settings(services: Services, folder: Path, wanted: ServiceSettings) -> Settings:
+    """Flows apart, so that each is a process to kill; short epochs; log time from the recording; remedies never time out."""
+    flows = FlowSettings(layout="apart", epoch_s=1.0, flush_s=0.2, token_key=TORTURE_KEY)
+    base = load(services=wanted, flows=flows)
+    settings = at_services(base, services, data_dir=folder / "data")
+    mqtt = settings.mqtt.model_copy(update={"trust_publisher_time": True})
+    control = settings.control.model_copy(
+        update={"port": 0, "verify_after_s": 24 * _HOUR_S, "busy_retry_s": 24 * _HOUR_S, "history_after_s": 1_000 * _HOUR_S}
+    )
+    return settings.model_copy(update={"mqtt": mqtt, "control": control})
+
+
+def _killer(
+    ordeal: Ordeal | None, processes: Processes, services: Services, messages: list[Recorded], speed: float, seed: int,
+    note: Callable[[str], None],
+) -> Killer | None:  # fmt: skip
+    if ordeal is None:
+        return None
+    times = [m.at_us for m in messages if m.at_us is not None]
+    seconds = (max(times) - min(times)) / 1e6 / speed
+    killer = Killer(processes, services, ordeal.of_ours, ordeal.of_services, for_s=seconds, seed=seed, note=note)
+    killer.start()
+    return killer
+
+
+def _play_watched(messages: list[Recorded], settings: Settings, speed: float, processes: Processes) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(play, messages, settings.mqtt, speed=speed)
+        while not playing.done():
+            processes.watch()
+            time.sleep(0.1)
+        playing.result()
+
+
+def _drained(settings: Settings, processes: Processes) -> None:
+    """Return once every message is in the log, every flow stored it, and control took every alert."""
+    kafka = settings.kafka
+    _watch_until(lambda: _quiet(settings), processes, "the bridge to deliver what the broker holds", 300.0)
+    target = {shard_name(p): high - 1 for p, (_, high) in ends(kafka, kafka.topics.raw).items()}
+
+    def stored() -> bool:
+        with connect(settings.database) as conn:
+            marks = {(flow, shard): origin for flow, shard, origin in conn.execute("SELECT * FROM flow_progress")}
+        return all(marks.get((flow, shard), -1) >= origin for flow in DERIVED for shard, origin in target.items())
+
+    _watch_until(stored, processes, "the flows to store everything", 300.0)
+    time.sleep(3 * settings.flows.epoch_s)
+    _watch_until(lambda: not any(lag(kafka, GROUP, kafka.topics.alerts).values()), processes, "control to take all alerts", 120.0)
+
+
+def _quiet(settings: Settings) -> bool:
+    """Whether the bridge, by its newest heartbeats, has nothing unconfirmed and took nothing new for three seconds."""
+    kafka = settings.kafka
+
+    def count() -> int:
+        spans = ends(kafka, kafka.topics.raw)
+        return read_raw(kafka, spans).messages.total()
+
+    before = count()
+    time.sleep(3.0)
+    return before > 0 and count() == before
+
+
+def _watch_until(ready: Callable[[], bool], processes: Processes, what: str, seconds: float) -> None:
+    if not wait_until(_patient(ready), seconds, [processes], step_s=0.5):
+        tails = "\n".join(f"{m.name}: {m.child.log_tail(5) if m.child else ''}" for m in processes.all)
+        raise TimeoutError(f"waited {seconds:.0f} s for {what}; the processes last said:\n{tails}")
+
+
+def _patient(ready: Callable[[], bool]) -> Callable[[], bool]:
+    """`ready`, where a service that is just being started again counts as not ready."""
+
+    def ask() -> bool:
+        try:
+            return ready()
+        except (KafkaError, psycopg.OperationalError):
+            return False
+
+    return ask
