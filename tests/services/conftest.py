@@ -13,13 +13,15 @@ from chargewell.services import ServiceSettings, providers
 class Client:
     """A paho client that collects what it receives and how its subscriptions and publications were answered."""
 
-    def __init__(self, endpoint, login, password, *, protocol=mqtt.MQTTv5, client_id="", clean=True):
+    def __init__(self, endpoint, login, password, *, protocol=mqtt.MQTTv5, client_id="", clean=True, will=None):
         extra = {} if protocol == mqtt.MQTTv5 else {"clean_session": clean}
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol, **extra)
         if login is not None:
             self.client.username_pw_set(login, password)
         if endpoint.ca_file is not None:
             self.client.tls_set(ca_certs=str(endpoint.ca_file))
+        if will is not None:
+            self.client.will_set(will, b"gone", qos=1)
         self.connected, self.heard, self.granted, self.changed = None, [], {}, threading.Condition()
         self.client.on_connect = lambda _c, _u, _f, reason, _p: self._note("connected", reason)
         self.client.on_message = lambda _c, _u, message: self._hear(message)
@@ -58,6 +60,11 @@ class Client:
         info = self.client.publish(topic, payload, qos=1, retain=retain)
         info.wait_for_publish(seconds)
         return info.is_published()
+
+    def vanish(self):
+        """Lose the connection without a word."""
+        self.client.loop_stop()
+        self.client.socket().close()
 
     def close(self):
         self.client.disconnect()

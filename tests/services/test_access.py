@@ -100,6 +100,16 @@ def test_nobody_enters_without_the_right_password(broker, connect, login, passwo
     assert connect(broker, login, password).connected.is_failure
 
 
+def test_the_last_will_of_a_station_that_vanishes_is_heard(broker, connect):
+    bridge = connect(broker, "bridge", USERS["bridge"])
+    assert bridge.subscribe("ev/#")
+    station = connect(broker, "ST-1", USERS["ST-1"], will="ev/ST-1/from/connection")
+
+    station.vanish()
+
+    assert bridge.wait(lambda: ("ev/ST-1/from/connection", b"gone") in bridge.heard)
+
+
 def test_a_wrong_password_in_the_settings_is_named_at_start(broker, tmp_path, provider_named):
     wrong = {"use": "given", "host": broker.host, "port": broker.port, "username": "ST-1", "password": "wrong"}
 
