@@ -12,8 +12,8 @@ import numpy as np
 
 from models.anomaly.arrays import Bools, Float32, Lanes, PortArrays, Slots
 
-KEEP: Final = 1.0 - 1.0 / 2_000.0
-"""What a block (an hour in which the feature was seen) leaves of the past: a memory of 2,000 such hours."""
+KEEP: Final = 1.0 - 1.0 / 500.0
+"""What a block (a spell in which the feature was seen) leaves of the past: a memory of 500 such spells."""
 READY: Final = 4
 """Blocks in a context (idle, charging) after which a port is judged there by its own past."""
 MATURE: Final = 8

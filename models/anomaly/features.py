@@ -231,7 +231,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
             (("meter", 0.93),),
             "register {residual:.0f} % off the integrated power"),
     Feature("balance", "power", "%", 100.0, BOTH, 1, balance,
-            (("meter", 0.8), ("degraded", 0.1)),
+            (("meter", 0.8), ("degraded", 0.08), ("supply", 0.06)),
             "power {residual:.0f} % off voltage times current"),
     Feature("weld", "voltage", "V", 1.0, ABOVE, 1, weld,
             (("contactor", 0.9), ("degraded", 0.03)),

@@ -1,4 +1,4 @@
-"""Judges one feature on the ticks of many ports: expectation, residual, surprise; and learns at the end of each hour."""
+"""Judges one feature on the ticks of many ports: expectation, residual, surprise; and learns at the end of each spell."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,9 +11,9 @@ from models.anomaly.features import BELOW, BOTH, Feature, Sample
 from models.anomaly.tail import Tail
 
 GATE: Final = 9.2
-"""Surprise (nats) of an hour from which it is not learned, if it mattered: p < 1e-4."""
-RELEASE: Final = 100
-"""So many hours in a row left out mean that the port has changed for good: then they are learned."""
+"""Surprise (nats) of a spell from which it is not learned, if it mattered: p < 1e-4."""
+RELEASE: Final = 50
+"""So many spells in a row left out mean that the port has changed for good: then they are learned."""
 _TOGETHER_US: Final = 600_000_000
 _ELEVATED: Final = 0.35
 _FAR: Final = 1.5
@@ -109,7 +109,7 @@ class Judge:
         return np.where(when == NEVER, at, when)
 
     def collect(self, s: Sample, slot: Slots, chosen: Bools) -> None:
-        """Put the chosen rows into the open hour, those far from the expectation with less weight."""
+        """Put the chosen rows into the open spell, those far from the expectation with less weight."""
         if not chosen.any():
             return
         slot, phi, y = slot[chosen], np.ascontiguousarray(s.phi[:, chosen]), s.y[chosen]
@@ -120,7 +120,7 @@ class Judge:
         self.expectation.collect(slot, context, phi, y, weight)
 
     def close(self, slot: Slots, kind: np.ndarray) -> None:
-        """End the hour of `slot` (each once)."""
+        """End the spell of `slot` (each once)."""
         a, n = self._a, self._n
         seen = np.asarray(a[f"{n}.open"][slot].any(axis=1))
         there = np.flatnonzero(seen | np.asarray(a[f"{n}.open_rows"][slot].any(axis=1)))

@@ -98,6 +98,6 @@ class Minutes:
 
 
 def combined(surprise: Float32) -> tuple[Float32, Float32]:
-    """Score (-log10 of the chance that any feature goes this high within an hour) and 1 minus that chance."""
+    """Score (-log10 of the chance that any feature goes this high within a spell of four hours) and 1 minus that chance."""
     chance = -np.expm1(_COUNT * np.log1p(-np.minimum(np.exp(-surprise.astype(np.float64)), 1 - 1e-12)))
     return (-np.log10(np.maximum(chance, 1e-13))).astype(np.float32), (1 - chance).astype(np.float32)

@@ -4,7 +4,7 @@ Readings become ticks of five seconds, ticks a situation and physical features, 
 past (or its kind's) makes likely, and surprises alerts. Everything is worked out as columns over ports and ticks;
 Python per object runs only for ticks that are hot or belong to an open episode.
 
-Results do not depend on where batches are cut: sums are exact, memories run tick by tick, learning happens at hours of
+Results do not depend on where batches are cut: sums are exact, memories run tick by tick, learning happens at spells of
 the port's own time, and what ports have in common is pooled at day marks of log time (the running maximum of the
 receive times, row by row).
 """
@@ -29,11 +29,12 @@ from models.columns import Batch, PortIndex, Readings
 from models.operator import Outputs
 from schemas.alerts import Alert
 
-HOUR_US: Final = 3_600_000_000
-POOL_US: Final = 24 * HOUR_US
+SPELL_US: Final = 4 * 3_600_000_000
+"""Learning happens at the end of each spell of a port's own time; nothing is judged by what it taught itself."""
+POOL_US: Final = 24 * 3_600_000_000
 _IDLE_EVERY: Final = 10
 _ALONE: Final = 2.3
-_HOURS_A_MONTH: Final = 730.0
+_SPELLS_A_MONTH: Final = 730.0 / 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,7 @@ class AnomalySettings:
 class AnomalyOperator:
     """Detects faults of chargers that show in what they measure. One instance serves one shard.
 
-    Knows nothing of a port until it has seen about four hours of the context in question, or three ports of the same kind have
-    matured; until then it is silent. State: `bytes_per_port()`.
+    Knows nothing of a port until it has seen four spells of four hours with the context in question; until then it is silent. State: `bytes_per_port()`.
     """
 
     name = "anomaly"
@@ -69,13 +69,13 @@ class AnomalyOperator:
         self._situations = Situations(self._arrays)
         self._judges = [Judge(self._arrays, f) for f in FEATURES]
         self._minutes = Minutes(self._arrays, self._settings.explain_from)
-        self._arrays.add("hour", np.int64, fill=-1)
+        self._arrays.add("spell", np.int64, fill=-1)
         self._arrays.add("learned_minute", np.int64, fill=-1)
         self._leaders = leaders(())
         self._decider = Decider(f"{self.name}-{self.version}")
         self._pooled = -1
         self._newest = 0
-        budget = self._settings.alerts_per_port_month / (_HOURS_A_MONTH * len(FEATURES))
+        budget = self._settings.alerts_per_port_month / (_SPELLS_A_MONTH * len(FEATURES))
         self._level = float(-np.log(budget))
 
     def bytes_per_port(self) -> int:
@@ -133,9 +133,9 @@ class AnomalyOperator:
         learn = self._learnable(t, s.charging)
         matrices = Matrices(*(np.zeros((len(t), len(FEATURES)), np.float32) for _ in range(3)))
         alerts: list[tuple[int, int, Alert]] = []
-        rank = self._hours(t)
+        rank = self._spells(t)
         rounds = int(rank.max()) + 1
-        parts = [None if sample is None else _by_hour(sample, rank, rounds) for sample in samples]
+        parts = [None if sample is None else _by_spell(sample, rank, rounds) for sample in samples]
         for number in range(rounds):
             if number:
                 self._close(t.slot[rank == number])
@@ -145,18 +145,18 @@ class AnomalyOperator:
         alerts.sort(key=lambda item: item[:2])
         out.alerts += [alert for _, _, alert in alerts]
 
-    def _hours(self, t: Ticks) -> np.ndarray:
-        """For each tick how many hours of its port ended before it in this batch: 0 is in the open hour."""
-        hour = t.at // HOUR_US
-        ended = (hour != before(hour, t.first, self._arrays["hour"][t.slot])).astype(np.int64)
-        self._arrays["hour"][t.slot[ends(t.first)]] = hour[ends(t.first)]
+    def _spells(self, t: Ticks) -> np.ndarray:
+        """For each tick how many spells of its port ended before it in this batch: 0 is in the open spell."""
+        spell = t.at // SPELL_US
+        ended = (spell != before(spell, t.first, self._arrays["spell"][t.slot])).astype(np.int64)
+        self._arrays["spell"][t.slot[ends(t.first)]] = spell[ends(t.first)]
         running = np.cumsum(ended)
         begin = np.maximum.accumulate(np.where(t.first, np.arange(len(t)), 0))
         rank: np.ndarray = running - running[begin] + ended[begin]
         return rank
 
     def _close(self, slot: Slots) -> None:
-        """End the hour of the ports of ticks in the next hour; `slot` is sorted."""
+        """End the spell of the ports of ticks in the next one; `slot` is sorted."""
         slot = slot[starts(slot)]
         kind = self._arrays["port.kind"][slot]
         for judge in self._judges:
@@ -268,14 +268,14 @@ def _priors(judge: Judge) -> dict[str, np.ndarray]:
     }
 
 
-def _by_hour(sample: Sample, rank: np.ndarray, rounds: int) -> list[Sample]:
-    """A sample's ticks by the hour they lie in."""
-    hour = rank[sample.rows]
+def _by_spell(sample: Sample, rank: np.ndarray, rounds: int) -> list[Sample]:
+    """A sample's ticks by the spell they lie in."""
+    spell = rank[sample.rows]
     if rounds == 1:
         return [sample]
-    order = np.argsort(hour, kind="stable")
+    order = np.argsort(spell, kind="stable")
     sample = sample.take(order)
-    cuts = np.searchsorted(hour[order], np.arange(rounds + 1))
+    cuts = np.searchsorted(spell[order], np.arange(rounds + 1))
     return [sample.take(slice(a, b)) for a, b in pairwise(cuts.tolist())]
 
 

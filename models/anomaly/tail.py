@@ -1,4 +1,4 @@
-"""How rare a residual is: a tail probability per port and hour, calibrated on the hourly maxima of the port's own past.
+"""How rare a residual is: a tail probability per port and spell of four hours, calibrated on the maxima of the spells of the port's own past.
 
 The maxima of blocks of readings follow a generalised extreme value law whatever the readings' own law is. Location and spread
 are running estimates per port, context and feature, drawn towards what ports of the same kind have; the shape is fixed
@@ -20,7 +20,7 @@ _DEVIATION: Final = 0.9039
 _FLOOR: Final = 0.25
 _PRIOR_BLOCKS: Final = 10.0
 _WIDE: Final = (1.0, 1.0)
-_GAIN: Final = 1.0 / 300.0
+_GAIN: Final = 1.0 / 150.0
 
 
 class Tail:
@@ -36,7 +36,7 @@ class Tail:
         self.prior = np.tile(np.array(_WIDE), (3, 2, 1))
 
     def surprise(self, slot: Slots, context: np.ndarray, z: Float32, kind: np.ndarray) -> Float32:
-        """-ln of the probability that an hour of this port's usual life goes as high as `z`; 0 to 30."""
+        """-ln of the probability that a spell of this port's usual life goes as high as `z`; 0 to 30."""
         a, n = self._a, self._n
         blocks = a[f"{n}.peak_blocks"][slot, context].astype(np.float32)
         own = blocks / (blocks + _PRIOR_BLOCKS)
