@@ -29,7 +29,9 @@ errors = Console(stderr=True)
 
 @app.callback()
 def common(
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings; else chargewell.toml, if there is one")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with settings; else chargewell.toml, if there is one")
+    ] = None,
 ) -> None:
     """Settings come from the environment (CHARGEWELL_...) and a TOML file; docs/settings.md lists them."""
     if config is not None:
@@ -38,7 +40,9 @@ def common(
 
 @app.command()
 def demo(
-    seconds: Annotated[float, typer.Option(envvar="DEMO_SECONDS", help="End by itself after this long; 0: on Ctrl-C")] = 0,
+    seconds: Annotated[
+        float, typer.Option(envvar="DEMO_SECONDS", help="End by itself after this long; 0: on Ctrl-C")
+    ] = 0,
     days: Annotated[int, typer.Option(min=1, max=365, help="Days of history to write first")] = 30,
     seed: Annotated[int, typer.Option(help="Seed of the simulated network")] = 7,
     keep: Annotated[bool, typer.Option(help="Keep the data folder of an earlier demo and go on from there")] = False,
@@ -67,7 +71,9 @@ def bridge() -> None:
 
 @app.command()
 def flow(
-    name: Annotated[str, typer.Argument(help="normalise, store, sessions, uptime, anomaly, or all (fused in one process)")],
+    name: Annotated[
+        str, typer.Argument(help="normalise, store, sessions, uptime, anomaly, or all (fused in one process)")
+    ],
     rebuild: Annotated[bool, typer.Option(help="Forget the state and make it anew from the database")] = False,
 ) -> None:
     """Run one dataflow, or all of them fused."""
@@ -91,9 +97,12 @@ def simulate(
     stations: Annotated[int, typer.Option(min=1, help="Stations of the network")] = 60,
     ledger: Annotated[Path | None, typer.Option(help="Where to write what the broker acknowledged")] = None,
     sessions: Annotated[
-        Path | None, typer.Option(help="Play real charging sessions: a file of the Caltech (ACN) kind, .json or .json.gz")
+        Path | None,
+        typer.Option(help="Play real charging sessions: a file of the Caltech (ACN) kind, .json or .json.gz"),
     ] = None,
-    speed: Annotated[float, typer.Option(help="How many times faster than life sessions are played; 0: as fast as can be")] = 0,
+    speed: Annotated[
+        float, typer.Option(help="How many times faster than life sessions are played; 0: as fast as can be")
+    ] = 0,
 ) -> None:
     """Be a charging network: publish over MQTT like the real thing."""
     from chargewell.simulate import run
@@ -107,7 +116,9 @@ def simulate(
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="JSON lines: topic, payload, at; .gz is understood")],
-    speed: Annotated[float, typer.Option(help="1: as recorded, 10: ten times faster, 0: as fast as the broker takes it")] = 1,
+    speed: Annotated[
+        float, typer.Option(help="1: as recorded, 10: ten times faster, 0: as fast as the broker takes it")
+    ] = 1,
 ) -> None:
     """Play a recording of MQTT messages through the broker."""
     from chargewell.replay import run

@@ -41,7 +41,11 @@ def export_assets(settings: Settings, path: Path) -> str:
         found = registry.fetch(conn)
         unknown = registry.discovered(conn)
     write_registry(found, path)
-    more = f"; {len(unknown)} stations are discovered and not in it: adopt them by importing rows for them" if unknown else ""
+    more = (
+        f"; {len(unknown)} stations are discovered and not in it: adopt them by importing rows for them"
+        if unknown
+        else ""
+    )
     return f"wrote {len(found.station)} stations, {len(found.port)} ports to {path}{more}"
 
 

@@ -5,12 +5,12 @@ from typing import Final
 import psycopg
 
 from chargewell.processes import ProcessError
+from chargewell.replay import RecordingError
 from chargewell.services.provider import ServiceError
 from connectors.bytewax_io import FlowError, FlowRunningError
 from connectors.kafka import KafkaError
-from chargewell.replay import RecordingError
 from connectors.mqtt import MqttError
-from connectors.timescale.registry import RegistryError
+from connectors.timescale.registry_files import RegistryError
 from connectors.timescale.sink import FlowRunningError as ShardTakenError
 from pipelines import SnapshotError
 

@@ -6,6 +6,10 @@ from typing import Any, Final
 
 import structlog
 from bytewax.dataflow import Dataflow
+from pipelines.normalise import Normalising, normalised, publish
+from pipelines.sessions import sessions
+from pipelines.store import store
+from pipelines.uptime import uptime
 
 from chargewell.settings import Settings
 from connectors.bytewax_io import AlertSink, DatabaseSink, forget
@@ -18,10 +22,6 @@ from pipelines import Seed
 from pipelines.anomaly import anomaly
 from pipelines.derive import Outlets, telemetry
 from pipelines.fused import fused
-from pipelines.normalise import Normalising, normalised, publish
-from pipelines.sessions import sessions
-from pipelines.store import store
-from pipelines.uptime import uptime
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +99,4 @@ def run(settings: Settings, name: str, *, rebuild: bool = False) -> None:
         make_anew(settings, tuple(DERIVED) if name == "all" else (name,))
         forget(folder)
     log.info("flow starts", flow=name, recovery=str(folder))
-    run_dataflow(
-        build(settings, name), folder, epoch_interval_s=settings.flows.epoch_s, workers=settings.flows.workers
-    )
+    run_dataflow(build(settings, name), folder, epoch_interval_s=settings.flows.epoch_s, workers=settings.flows.workers)

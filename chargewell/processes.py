@@ -15,7 +15,16 @@ from typing import Final
 from chargewell.services.process import Child, Command
 from chargewell.settings import CONFIG_VARIABLE
 
-PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "TZ", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "PYTHONWARNINGS")
+PASSED_ON: Final = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "XDG_CACHE_HOME",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "PYTHONWARNINGS",
+)
 _QUICK_S: Final = 10.0
 _QUICK_ENDS: Final = 5
 _LONGEST_WAIT_S: Final = 10.0
@@ -60,7 +69,9 @@ class Processes:
     """Start again at once and however often: for runs in which somebody kills on purpose."""
     all: list[Managed] = field(default_factory=list)
 
-    def add(self, name: str, *arguments: str, stop_s: float = 20.0, environment: dict[str, str] | None = None) -> Managed:
+    def add(
+        self, name: str, *arguments: str, stop_s: float = 20.0, environment: dict[str, str] | None = None
+    ) -> Managed:
         """Start ``chargewell ARGUMENTS`` under the settings file; its log is `logs`/NAME.log."""
         self.logs.mkdir(parents=True, exist_ok=True)
         passed = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
@@ -91,7 +102,9 @@ class Processes:
         status = managed.child.wait(0)
         if managed.quick >= _QUICK_ENDS:
             tail = managed.child.log_tail(15)
-            raise ProcessError(f"{managed.name} ended {managed.quick} times soon after its start (status {status}):\n{tail}")
+            raise ProcessError(
+                f"{managed.name} ended {managed.quick} times soon after its start (status {status}):\n{tail}"
+            )
         wait = min(_LONGEST_WAIT_S, 0.2 * 2.0**managed.quick)
         managed.not_before = now + wait
         self.note(f"{managed.name} ended (status {status}); it is started again in {wait:.1f} s. Log: {managed.log}")

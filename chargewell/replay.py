@@ -50,7 +50,9 @@ def read(path: Path) -> Iterator[Recorded]:
         while raw := file.readline(_MAX_LINE + 1):
             number += 1
             if len(raw) > _MAX_LINE:
-                raise RecordingError(f"{path}, line {number}: longer than {_MAX_LINE:,} bytes; split the message or leave it out")
+                raise RecordingError(
+                    f"{path}, line {number}: longer than {_MAX_LINE:,} bytes; split the message or leave it out"
+                )
             if raw.strip():
                 yield _message(path, number, raw, decoder)
 

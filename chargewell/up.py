@@ -37,7 +37,9 @@ def run(settings: Settings, console: Console) -> None:
         signal.signal(number, end)
     try:
         start(settings, processes)
-        console.print(f"Chargewell runs. Control: {settings.control.url}. Logs: {processes.logs}. Ctrl-C ends it.")
+        console.print(
+            f"Chargewell runs. Control: {settings.control.public_url}. Logs: {processes.logs}. Ctrl-C ends it."
+        )
         while not ended.wait(1.0):
             processes.watch()
     finally:

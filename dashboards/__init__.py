@@ -1,0 +1,1 @@
+"""Dashboards as code: made with the Grafana Foundation SDK, pushed with grafana-client."""

@@ -27,14 +27,18 @@ class Outlets:
     facts: Mapping[str, PortFacts] = field(default_factory=dict)
 
 
-def derive(name: str, telemetry: KeyedStream[Batch], make_operator: Callable[[str], Operator], outlets: Outlets) -> None:
+def derive(
+    name: str, telemetry: KeyedStream[Batch], make_operator: Callable[[str], Operator], outlets: Outlets
+) -> None:
     """Run an operator over `telemetry`; its rows go to the database under the flow `name`, its alerts to `ev.alerts`."""
     said = operate(name, telemetry, make_operator, outlets.seed(name))
     op.output(f"{name}.rows", said, outlets.rows(name))
     op.output(f"{name}.alerts", alerts_of(f"{name}.said", said), outlets.alerts(name))
 
 
-def telemetry(flow: Dataflow, settings: KafkaSettings, group: str, starts: Mapping[int, int] | None = None) -> KeyedStream[Batch]:
+def telemetry(
+    flow: Dataflow, settings: KafkaSettings, group: str, starts: Mapping[int, int] | None = None
+) -> KeyedStream[Batch]:
     """`ev.telemetry` as batches keyed by shard, in order; for flows that run apart."""
     source = PartitionSource(settings, settings.topics.telemetry, _unpacked, group=group, starts=starts)
     return op.flat_map_value("batches", op.input("telemetry", flow, source), lambda batches: batches)

@@ -11,7 +11,9 @@ from pipelines.store import store
 from pipelines.uptime import uptime
 
 
-def fused(kafka: KafkaSettings, normalising: Normalising, outlets: Outlets, *, publish_telemetry: bool = True) -> Dataflow:
+def fused(
+    kafka: KafkaSettings, normalising: Normalising, outlets: Outlets, *, publish_telemetry: bool = True
+) -> Dataflow:
     """The flow `all`. The batches that the operators take are those that `ev.telemetry` gets; `publish_telemetry` off spares
     the packing where nobody else reads that topic (the audit then cannot compare lines).
     """

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from chargewell.audit.findings import Finding
 from connectors.adapters.packed import unpack
 from connectors.kafka import KafkaSettings, read_span
@@ -47,9 +45,7 @@ def _bytes(value: str | bytes | None) -> bytes:
     return value.encode() if isinstance(value, str) else value or b""
 
 
-def read_telemetry(
-    kafka: KafkaSettings, spans: dict[int, tuple[int, int]], raw: RawSide
-) -> Iterator[Batch | Finding]:
+def read_telemetry(kafka: KafkaSettings, spans: dict[int, tuple[int, int]], raw: RawSide) -> Iterator[Batch | Finding]:
     """Batches of `ev.telemetry`, each raw record's lines once, and a finding for every gap in the raw offsets covered."""
     for partition, (start, end) in spans.items():
         first_raw, end_raw = raw.spans.get(partition, (0, 0))

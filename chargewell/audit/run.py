@@ -1,19 +1,20 @@
 """One audit: spans to read, the comparisons in turn, a report for people."""
 
+import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from simulator.ledger import read as read_ledger
 
 from chargewell.audit.findings import MEANING, Finding, Report
 from chargewell.audit.lines import Lines
-from chargewell.audit.log import RawSide, digest, read_raw, read_telemetry
+from chargewell.audit.log import RawSide, read_raw, read_telemetry
 from chargewell.audit.tables import check_events, check_others, check_readings, check_rejects, check_sums
 from chargewell.settings import Settings
 from connectors.kafka import ends, offsets_at
 from connectors.timescale.pool import Connection, connect
 from schemas.topics import shard_partition
-from simulator.ledger import read as read_ledger
 
 _SHOWN = 20
 Spans = dict[int, tuple[int, int]]
@@ -57,7 +58,11 @@ def audit(settings: Settings, *, hours: float = 0, ledger: Path | None = None) -
 
 def _spans(settings: Settings, topic: str, hours: float) -> Spans:
     now = ends(settings.kafka, topic)
-    first = offsets_at(settings.kafka, topic, hours) if hours else {p: low for p, (low, _) in now.items()}
+    first = (
+        offsets_at(settings.kafka, topic, time.time_ns() // 1_000 - round(hours * 3.6e9))
+        if hours
+        else {p: low for p, (low, _) in now.items()}
+    )
     return {p: (first[p], high) for p, (_, high) in now.items()}
 
 

@@ -1,10 +1,10 @@
 """Tables against lines: rows that lack, rows that nothing made, rows whose values differ, sums that do not add up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from chargewell.audit.findings import Finding, shown
+from chargewell.audit.findings import Finding, Kind, shown
 from chargewell.audit.lines import COMPARED, HOUR_US, Lines
 from connectors.timescale.pool import Connection
 
@@ -31,16 +31,18 @@ def check_readings(conn: Connection, lines: Lines) -> Iterator[Finding]:
         yield from _some(_altered(port, at, values, held, stored))
 
 
-def _altered(
-    port: str, at: np.ndarray, values: np.ndarray, held: np.ndarray, stored: np.ndarray
-) -> Iterator[Finding]:
+def _altered(port: str, at: np.ndarray, values: np.ndarray, held: np.ndarray, stored: np.ndarray) -> Iterator[Finding]:
     common, mine, theirs = np.intersect1d(at, held, assume_unique=True, return_indices=True)
     a, b = values[mine], stored[theirs]
     differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
     for row, column in np.argwhere(differs):
         name = COMPARED[column]
         yield Finding(
-            "altered_row", "reading", port, int(common[row]), f"{name} is {b[row, column]:g}, the log says {a[row, column]:g}"
+            "altered_row",
+            "reading",
+            port,
+            int(common[row]),
+            f"{name} is {b[row, column]:g}, the log says {a[row, column]:g}",
         )
 
 
@@ -54,8 +56,8 @@ def check_others(conn: Connection, lines: Lines) -> Iterator[Finding]:
             (port, channel, min(wanted), max(wanted)),
         ).fetchall()
         held = {row[0] for row in rows}
-        for kind, times in (("missing_row", wanted - held), ("unexpected_row", held - wanted)):
-            yield from _some(Finding(kind, "reading_other", port, t, channel) for t in sorted(times))  # type: ignore[arg-type]
+        yield from _some(Finding("missing_row", "reading_other", port, t, channel) for t in sorted(wanted - held))
+        yield from _some(Finding("unexpected_row", "reading_other", port, t, channel) for t in sorted(held - wanted))
 
 
 def check_events(conn: Connection, lines: Lines) -> Iterator[Finding]:
@@ -73,20 +75,24 @@ def check_events(conn: Connection, lines: Lines) -> Iterator[Finding]:
         ).fetchall()
         held = {(port, *row) for row in rows}
         wanted = {line for line in lines.events if line[0] == port}
-        for kind, keys in (("missing_row", wanted - held), ("unexpected_row", held - wanted)):
-            yield from _some(Finding(kind, "event", port, key[1], key[2]) for key in sorted(keys))  # type: ignore[arg-type]
+        yield from _some(Finding("missing_row", "event", port, key[1], key[2]) for key in sorted(wanted - held))
+        yield from _some(Finding("unexpected_row", "event", port, key[1], key[2]) for key in sorted(held - wanted))
 
 
 def check_rejects(conn: Connection, lines: Lines, first: dict[int, int]) -> Iterator[Finding]:
     """Keys of `reject`, from the first raw offset of the span on (`first`: partition -> offset)."""
-    held = {
+    held: set[tuple[int, int, int]] = {
         (shard, origin, seq)
         for shard, origin, seq in conn.execute("SELECT shard, origin, seq FROM reject").fetchall()
         if origin >= first.get(shard, 0)
     }
-    for kind, keys in (("missing_row", lines.rejects - held), ("unexpected_row", held - lines.rejects)):
-        for shard, origin, seq in sorted(keys):
-            yield Finding(kind, "reject", f"partition {shard}", None, f"raw offset {origin}, line {seq}")  # type: ignore[arg-type]
+    yield from _some(_reject("missing_row", key) for key in sorted(lines.rejects - held))
+    yield from _some(_reject("unexpected_row", key) for key in sorted(held - lines.rejects))
+
+
+def _reject(kind: Kind, key: tuple[int, int, int]) -> Finding:
+    shard, origin, seq = key
+    return Finding(kind, "reject", f"partition {shard}", None, f"raw offset {origin}, line {seq}")
 
 
 def check_sums(conn: Connection, lines: Lines, whole: bool) -> Iterator[Finding]:
@@ -107,13 +113,16 @@ def check_sums(conn: Connection, lines: Lines, whole: bool) -> Iterator[Finding]
         for key in sorted(sums.keys() | lines.hours.keys()):
             said, counted = sums.get(key, 0), lines.hours.get(key, 0)
             if said != counted:
-                yield Finding("sum", "audit_hour", key[0], key[1] * HOUR_US, f"received {said}, the log holds {counted}")
+                yield Finding(
+                    "sum", "audit_hour", key[0], key[1] * HOUR_US, f"received {said}, the log holds {counted}"
+                )
 
 
-def _some(findings: Iterator[Finding] | object) -> Iterator[Finding]:
+def _some(findings: Iterable[Finding]) -> Iterator[Finding]:
     """The first few, and one that counts the others."""
-    more, last = 0, None
-    for i, finding in enumerate(findings):  # type: ignore[arg-type]
+    more = 0
+    last: Finding | None = None
+    for i, finding in enumerate(findings):
         if i < _MOST:
             yield finding
         else:

@@ -76,9 +76,11 @@ class KafkaItems(FixedPartitionedSource[Any, int]):
         self._settings, self._topic, self._until = settings, topic, until
 
     def list_parts(self) -> list[str]:
+        """The partitions that have something."""
         return [str(p) for p in self._until]
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _Part:
+        """A consumer of its own."""
         return _Part(self._settings, self._topic, int(for_part), self._until[int(for_part)], resume_state)
 
 
@@ -120,12 +122,15 @@ class CopySink(FixedPartitionedSink[Any, None]):
         self._dsn, self._table = dsn, table
 
     def list_parts(self) -> list[str]:
+        """One connection."""
         return ["rows"]
 
     def part_fn(self, item_key: str) -> int:
+        """All keys are that one."""
         return 0
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _CopyPart:
+        """The connection, made here."""
         return _CopyPart(self._dsn, self._table)
 
 
@@ -150,7 +155,13 @@ def idiomatic(settings: KafkaSettings, topic: str, until: dict[int, int], dsn: s
     )
     windower = TumblingWindower(length=timedelta(minutes=1), align_to=_EPOCH)
     win.fold_window(
-        "minutes", keyed, clock, windower, lambda: [0, 0.0, 1e30, -1e30], _fold, lambda a, b: [a[0] + b[0], a[1] + b[1], min(a[2], b[2]), max(a[3], b[3])]
+        "minutes",
+        keyed,
+        clock,
+        windower,
+        lambda: [0, 0.0, 1e30, -1e30],
+        _fold,
+        lambda a, b: [a[0] + b[0], a[1] + b[1], min(a[2], b[2]), max(a[3], b[3])],
     )
     op.output("rows", op.key_on("one", readings, lambda _kv: "rows"), CopySink(dsn, table))
     return flow

@@ -43,7 +43,9 @@ def look(settings: Settings, conn: Connection, since: datetime) -> Counters:
     row: Any = conn.execute(_TABLES, {"since": since}).fetchone()
     stored, rejected, ports, up, incidents, orders, credits, age = row
     topics = ends(settings.kafka, settings.kafka.topics.raw)
-    progress = dict(conn.execute("SELECT shard, origin FROM flow_progress WHERE flow = 'store'").fetchall())
+    progress: dict[str, int] = dict(
+        conn.execute("SELECT shard, origin FROM flow_progress WHERE flow = 'store'").fetchall()
+    )
     written = sum(high for _, high in topics.values())
     done = sum(origin + 1 for origin in progress.values())
     return Counters(

@@ -67,7 +67,9 @@ def judge(labels: Sequence[Label], alerts: Sequence[Alert]) -> Judgement:
 
 def _about(alert: Alert, label: Label) -> bool:
     station, _, number = label.port.rpartition("/")
-    same_port = alert.port == label.port or (alert.station == station and "0" in (number, alert.port.rpartition("/")[2]))
+    same_port = alert.port == label.port or (
+        alert.station == station and "0" in (number, alert.port.rpartition("/")[2])
+    )
     return same_port and alert.raised_at >= label.start and (label.end is None or alert.raised_at <= label.end + _AFTER)
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from queue import Full, Queue
 from typing import Any, Final
 
+from simulator.registry import as_registry
+
 from chargewell.settings import Settings
 from connectors.timescale import registry
 from connectors.timescale.pool import connect
@@ -25,7 +27,6 @@ from pipelines.history import backfill
 from schemas.assets import PortFacts
 from simulator.chunk import Chunk
 from simulator.history import History
-from simulator.registry import as_registry
 from simulator.world import World
 
 SOURCE: Final = "simulated history"
@@ -65,7 +66,8 @@ def write_past(settings: Settings, history: History, progress: Callable[[int], N
             (_time(history.start_us), _time(history.end_us), SOURCE),
         )
     done = _shared_out(settings, facts, history, progress)
-    return Past(*(sum(part[i] for part in done) for i in range(3)), seconds=time.monotonic() - began)
+    readings, events, alerts = (sum(part[i] for part in done) for i in range(3))
+    return Past(readings, events, alerts, time.monotonic() - began)
 
 
 def _shared_out(

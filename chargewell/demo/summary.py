@@ -57,7 +57,11 @@ def show(account: Account, console: Console) -> None:
     console.print(table)
     for alert in account.judgement.false:
         console.print(f"  false: {alert.port} {alert.family} at {alert.raised_at:%H:%M:%S}: {alert.text}", markup=False)
-    firsts = [("incident", account.first_incident_s), ("work order", account.first_order_s), ("credit", account.first_credit_s)]
+    firsts = [
+        ("incident", account.first_incident_s),
+        ("work order", account.first_order_s),
+        ("credit", account.first_credit_s),
+    ]
     told = ", ".join(f"{name} after {'never' if s is None else f'{s:.0f} s'}" for name, s in firsts)
     console.print(f"first {told} of the live chain")
     for text in account.broken():

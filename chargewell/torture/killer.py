@@ -72,7 +72,9 @@ class Killer:
             plan += [(chance.uniform(0, self.for_s), lambda n=managed.name: self._kill(n)) for _ in range(self.of_ours)]  # type: ignore[misc]
         kinds: tuple[Kind, ...] = ("kafka", "postgres")
         for kind in kinds:
-            plan += [(chance.uniform(0, self.for_s), lambda k=kind: self._kill_service(k)) for _ in range(self.of_services)]  # type: ignore[misc]
+            plan += [
+                (chance.uniform(0, self.for_s), lambda k=kind: self._kill_service(k)) for _ in range(self.of_services)
+            ]  # type: ignore[misc]
         return sorted(plan, key=lambda one: one[0])
 
     def _kill(self, name: str) -> None:

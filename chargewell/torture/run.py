@@ -16,7 +16,7 @@ from chargewell.deployment import prepare
 from chargewell.flows import DERIVED
 from chargewell.processes import Processes, wait_until
 from chargewell.replay import Recorded, play, read
-from chargewell.services import ServiceSettings, Services, start_all
+from chargewell.services import Services, ServiceSettings, start_all
 from chargewell.settings import FlowSettings, Settings, load, write
 from chargewell.torture.killer import Killer
 from chargewell.torture.tables import TABLES, Difference, Rows, differences, rows
@@ -49,7 +49,13 @@ class Torn:
 
 
 def torture(
-    recording: Path, ordeal: Ordeal, *, speed: float, services: ServiceSettings, seed: int = 1, note: Callable[[str], None] = print
+    recording: Path,
+    ordeal: Ordeal,
+    *,
+    speed: float,
+    services: ServiceSettings,
+    seed: int = 1,
+    note: Callable[[str], None] = print,
 ) -> Torn:
     """Play `recording` twice at `speed` on services of its own, the second time under `ordeal`; compare.
 
@@ -92,7 +98,12 @@ def _settings(services: Services, folder: Path, wanted: ServiceSettings) -> Sett
     settings = at_services(base, services, data_dir=folder / "data")
     mqtt = settings.mqtt.model_copy(update={"trust_publisher_time": True})
     control = settings.control.model_copy(
-        update={"port": 0, "verify_after_s": 24 * _HOUR_S, "busy_retry_s": 24 * _HOUR_S, "history_after_s": 1_000 * _HOUR_S}
+        update={
+            "port": 0,
+            "verify_after_s": 24 * _HOUR_S,
+            "busy_retry_s": 24 * _HOUR_S,
+            "history_after_s": 1_000 * _HOUR_S,
+        }
     )
     return settings.model_copy(update={"mqtt": mqtt, "control": control})
 
@@ -132,7 +143,9 @@ def _drained(settings: Settings, processes: Processes) -> None:
 
     _watch_until(stored, processes, "the flows to store everything", 300.0)
     time.sleep(3 * settings.flows.epoch_s)
-    _watch_until(lambda: not any(lag(kafka, GROUP, kafka.topics.alerts).values()), processes, "control to take all alerts", 120.0)
+    _watch_until(
+        lambda: not any(lag(kafka, GROUP, kafka.topics.alerts).values()), processes, "control to take all alerts", 120.0
+    )
 
 
 def _quiet(settings: Settings) -> bool:

@@ -28,8 +28,12 @@ class Difference:
     only_torn: list[dict[str, Any]]
 
     def __str__(self) -> str:
-        some = [f"  only calm: {row}" for row in self.only_calm[:3]] + [f"  only torn: {row}" for row in self.only_torn[:3]]
-        counts = f"{self.table}: {len(self.only_calm)} rows only in the calm run, {len(self.only_torn)} only in the torn one"
+        some = [f"  only calm: {row}" for row in self.only_calm[:3]] + [
+            f"  only torn: {row}" for row in self.only_torn[:3]
+        ]
+        counts = (
+            f"{self.table}: {len(self.only_calm)} rows only in the calm run, {len(self.only_torn)} only in the torn one"
+        )
         return "\n".join([counts, *some])
 
 

@@ -30,7 +30,9 @@ def test_the_lock_names_no_address():
 def test_every_requirement_of_the_project_is_locked_with_a_hash():
     locked = {
         re.sub(r"[-_.]+", "-", m.group(1)).lower()
-        for m in re.finditer(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+        for m in re.finditer(
+            r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==", (ROOT / "requirements.lock").read_text("utf-8"), re.M
+        )
     }
     wanted = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
     names = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", w, maxsplit=1)[0]).lower() for w in wanted}
