@@ -37,10 +37,14 @@ def derive(
 
 
 def telemetry(
-    flow: Dataflow, settings: KafkaSettings, group: str, starts: Mapping[int, int] | None = None
+    flow: Dataflow,
+    settings: KafkaSettings,
+    group: str,
+    starts: Mapping[int, int] | None = None,
+    until: Mapping[int, int] | None = None,
 ) -> KeyedStream[Batch]:
     """`ev.telemetry` as batches keyed by shard, in order; for flows that run apart."""
-    source = PartitionSource(settings, settings.topics.telemetry, _unpacked, group=group, starts=starts)
+    source = PartitionSource(settings, settings.topics.telemetry, _unpacked, group=group, starts=starts, until=until)
     return op.flat_map_value("batches", op.input("telemetry", flow, source), lambda batches: batches)
 
 

@@ -1,5 +1,7 @@
 """All flows in one process: one read of `ev.raw`, decoded once, through every operator. For networks up to about 5,000 ports."""
 
+from collections.abc import Mapping
+
 from bytewax.dataflow import Dataflow
 
 from connectors.kafka import KafkaSettings
@@ -12,13 +14,18 @@ from pipelines.uptime import uptime
 
 
 def fused(
-    kafka: KafkaSettings, normalising: Normalising, outlets: Outlets, *, publish_telemetry: bool = True
+    kafka: KafkaSettings,
+    normalising: Normalising,
+    outlets: Outlets,
+    *,
+    publish_telemetry: bool = True,
+    until: Mapping[int, int] | None = None,
 ) -> Dataflow:
     """The flow `all`. The batches that the operators take are those that `ev.telemetry` gets; `publish_telemetry` off spares
-    the packing where nobody else reads that topic (the audit then cannot compare lines).
+    the packing where nobody else reads that topic (the audit then cannot compare lines). `until` (partition -> offset) makes it end, for measurements.
     """
     flow = Dataflow("all")
-    batches, rejects = normalised(flow, kafka, normalising, group="all")
+    batches, rejects = normalised(flow, kafka, normalising, group="all", until=until)
     publish(batches if publish_telemetry else None, rejects, kafka)
     store(batches, outlets)
     sessions(batches, outlets)

@@ -3,7 +3,7 @@
 import atexit
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -124,26 +124,18 @@ def start_all(
     wanted = settings or ServiceSettings()
     folder = folder.resolve()
     lock = FolderLock(folder, "a set of services")
-    running: dict[Kind, Running] = {}
+    starts: dict[Kind, Future[Running]] = {}
     try:
         choices = {kind: choose(kind, wanted, folder / kind) for kind in kinds}
         with ThreadPoolExecutor(len(kinds), thread_name_prefix="start service") as pool:
-            starts = {
-                kind: pool.submit(choice.provider.start, folder / kind, note=note) for kind, choice in choices.items()
-            }
-        problems = []
-        for kind, start in starts.items():
-            problem = start.exception()
-            if problem is None:
-                running[kind] = start.result()
-            else:
-                problems.append(problem)
-        _raise(problems)
+            for kind, choice in choices.items():
+                starts[kind] = pool.submit(choice.provider.start, folder / kind, note=note)
+        _raise([problem for start in starts.values() if (problem := start.exception()) is not None])
     except BaseException:
-        _stop(running)
+        _stop({kind: start.result() for kind, start in starts.items() if start.exception() is None})
         lock.release()
         raise
-    return Services(folder, lock, choices, running)
+    return Services(folder, lock, choices, {kind: start.result() for kind, start in starts.items()})
 
 
 def _raise(problems: list[BaseException]) -> None:

@@ -1,0 +1,98 @@
+"""One stage of the chain benchmark in a process of its own: run a flow up to given offsets, say how long and how much.
+
+``python -m chargewell.bench.stage STAGE FOLDER`` under CHARGEWELL_CONFIG; FOLDER/load.json holds the end offsets. Prints
+JSON: seconds from the start of the flow to its end, CPU seconds, peak memory, bytes of state a port.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from bytewax.dataflow import Dataflow
+from pipelines.normalise import normalised, publish
+from pipelines.store import store
+
+from chargewell.bench import rivals
+from chargewell.bench.load import PORTS
+from chargewell.flows import normalising, outlets
+from chargewell.settings import Settings, load
+from connectors.bytewax_io import run_flow
+from connectors.kafka import read_span
+from pipelines.anomaly import anomaly
+from pipelines.derive import telemetry
+from pipelines.fused import fused
+
+TABLE: Final = "bench_reading"
+Ends = dict[int, int]
+
+
+def _consume(settings: Settings, until: Ends) -> int:
+    """The bare limit: a loop over Kafka messages that does nothing."""
+    kafka = settings.kafka
+    return sum(len(m) for p, end in until.items() for m in read_span(kafka, kafka.topics.raw, p, 0, end))
+
+
+def _normalise(settings: Settings, until: Ends) -> Dataflow:
+    flow = Dataflow("normalise")
+    batches, rejects = normalised(flow, settings.kafka, normalising(settings), group="bench", until=until)
+    publish(batches, rejects, settings.kafka)
+    return flow
+
+
+def _derived(name: str, make: Callable[..., None]) -> Callable[[Settings, Ends], Dataflow]:
+    def build(settings: Settings, until: Ends) -> Dataflow:
+        flow = Dataflow(name)
+        make(telemetry(flow, settings.kafka, group=name, until=until), outlets(settings, seeded=False))
+        return flow
+
+    return build
+
+
+def _fused(settings: Settings, until: Ends) -> Dataflow:
+    return fused(settings.kafka, normalising(settings), outlets(settings, seeded=False), until=until)
+
+
+def _rival(make: Callable[..., Dataflow]) -> Callable[[Settings, Ends], Dataflow]:
+    def build(settings: Settings, until: Ends) -> Dataflow:
+        kafka = settings.kafka
+        return make(kafka, kafka.topics.raw, until, settings.database.dsn, f"{settings.database.namespace}.{TABLE}")
+
+    return build
+
+
+FLOWS: Final[dict[str, Callable[[Settings, Ends], Dataflow]]] = {
+    "normalise": _normalise,
+    "store": _derived("store", store),
+    "anomaly": _derived("anomaly", anomaly),
+    "fused": _fused,
+    "idiomatic": _rival(rivals.idiomatic),
+    "best_per_item": _rival(rivals.best_per_item),
+}
+FROM_TELEMETRY: Final = ("store", "anomaly")
+
+
+def main(stage: str, folder: Path) -> dict[str, Any]:
+    """Run `stage`; recovery is on, epochs of ten seconds."""
+    settings = load()
+    name = "telemetry" if stage in FROM_TELEMETRY else "raw"
+    until = {int(p): end for p, end in json.loads((folder / "load.json").read_text())[name].items()}
+    flow = None if stage == "consume" else FLOWS[stage](settings, until)
+    cpu, began = time.process_time(), time.monotonic()
+    if flow is None:
+        _consume(settings, until)
+    else:
+        run_flow(flow, folder / "recovery" / f"{stage}-{time.time_ns()}", epoch_interval_s=10.0)
+    return {
+        "seconds": time.monotonic() - began,
+        "cpu_s": time.process_time() - cpu,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "ports": PORTS,
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(sys.argv[1], Path(sys.argv[2]))) + "\n")
