@@ -22,7 +22,7 @@ EDITIONS: Final = ("plain", "timescaledb")
 def dump(conn: psycopg.Connection[Any], names: Names) -> tuple[str, str]:
     """The schema in two parts: what all editions share, and what is this edition's own (its indexes or hypertables)."""
     which = {"schema": names.schema, "pub": names.pub}
-    tables = [_table(conn, which, table, note) for table, note in conn.execute(query("dump_tables"), which)]
+    tables = [_table(conn, which, *row) for row in conn.execute(query("dump_tables"), which)]
     indexes = [row[0] + ";" for row in conn.execute(query("dump_indexes"), which)]
     brin = [text for text in indexes if " USING brin " in text]
     views = [_view(*row) for row in conn.execute(query("dump_views"), which)]
@@ -45,11 +45,13 @@ def parts(text: str) -> tuple[str, dict[str, str]]:
     return shared.removeprefix(HEAD.rstrip() + "\n\n"), own
 
 
-def _table(conn: psycopg.Connection[Any], which: dict[str, str], table: str, note: str | None) -> str:
+def _table(
+    conn: psycopg.Connection[Any], which: dict[str, str], table: str, note: str | None, options: str | None
+) -> str:
     of = {**which, "table": table}
     lines = [row[0] for row in conn.execute(query("dump_columns"), of)]
     lines += [row[0] for row in conn.execute(query("dump_constraints"), of)]
-    text = f"CREATE TABLE {table} (\n    " + ",\n    ".join(lines) + "\n);"
+    text = f"CREATE TABLE {table} (\n    " + ",\n    ".join(lines) + (f"\n) WITH ({options});" if options else "\n);")
     return f"-- {note}\n{text}" if note else text
 
 

@@ -31,6 +31,8 @@ _EPOCH_US: Final = 946_684_800_000_000
 _EPOCH_DAYS: Final = 10_957
 _DISTINCT: Final = 64
 """Text columns with at most this many distinct values take the structured path."""
+_AT_ONCE: Final = 4_096
+"""Rows of a piece: the server takes one piece in while the next is made."""
 
 Rows = NDArray[np.intp] | slice
 
@@ -235,18 +237,19 @@ def _structured(fields: list[_Fixed | _Coded], n: int) -> Iterator[memoryview]:
         part = field.codes if isinstance(field, _Coded) else field.missing
         if part is not None and n:
             pattern = np.unique(pattern * (int(part.max()) + 1) + part, return_inverse=True)[1]
-    if n and not pattern.any():
-        yield _block(fields, slice(None), n)
+    if not pattern.any():
+        for start in range(0, n, _AT_ONCE):
+            yield _block(fields, slice(start, min(start + _AT_ONCE, n)))
         return
     order = np.argsort(pattern, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(pattern[order])) + 1):
-        if len(rows):
-            yield _block(fields, rows, len(rows))
+        for start in range(0, len(rows), _AT_ONCE):
+            yield _block(fields, rows[start : start + _AT_ONCE])
 
 
-def _block(fields: list[_Fixed | _Coded], rows: Rows, n: int) -> memoryview:
+def _block(fields: list[_Fixed | _Coded], rows: Rows) -> memoryview:
     """Rows of one pattern: lengths and words are the same in each, so they are laid out once."""
-    first = int(np.arange(len(fields[0]))[rows][0])
+    first, n = (rows.start, rows.stop - rows.start) if isinstance(rows, slice) else (int(rows[0]), len(rows))
     layout: list[tuple[str, str]] = [("fields", ">i2")]
     constant: dict[str, Any] = {"fields": len(fields)}
     varying: dict[str, np.ndarray] = {}

@@ -19,10 +19,14 @@ def split_port(port: str) -> tuple[str, int]:
 
 
 class PortNumbers:
-    """The numbers of ports, read once a port and kept: a port never changes its number."""
+    """The numbers of ports, read once a port and kept: a port never changes its number. And stations by code, a code being
+    the place of a station in `stations`."""
 
     def __init__(self) -> None:
+        self.stations: list[str] = []
+        self._code: dict[str, int] = {}
         self._number: dict[str, int] = {}
+        self._station_of = np.zeros(0, np.int64)
 
     def of(self, conn: psycopg.Connection[Any], ports: Sequence[str]) -> NDArray[np.int32]:
         """The numbers of `ports`, in their order.
@@ -32,12 +36,32 @@ class PortNumbers:
         """
         missing = sorted({port for port in ports if port not in self._number})
         if missing:
-            self._number.update(_read(conn, missing))
-            unknown = [port for port in missing if port not in self._number]
+            known = _read(conn, missing)
+            unknown = [port for port in missing if port not in known]
             if unknown:
                 discover(conn, unknown)
-                self._number.update(_read(conn, unknown))
+                known |= _read(conn, unknown)
+            self._learn(known)
         return np.fromiter((self._number[port] for port in ports), np.int32, len(ports))
+
+    def stations_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The codes of the stations of ports, by port numbers that `of` gave."""
+        return self._station_of[numbers]
+
+    def code_of(self, station: str) -> int:
+        """The code of a station, made if new."""
+        code = self._code.setdefault(station, len(self.stations))
+        if code == len(self.stations):
+            self.stations.append(station)
+        return code
+
+    def _learn(self, known: dict[str, int]) -> None:
+        self._number |= known
+        room = max(known.values()) + 1 - len(self._station_of)
+        if room > 0:
+            self._station_of = np.append(self._station_of, np.zeros(room + len(self._station_of), np.int64))
+        for port, number in known.items():
+            self._station_of[number] = self.code_of(split_port(port)[0])
 
 
 def discover(conn: psycopg.Connection[Any], ports: Sequence[str]) -> None:

@@ -30,9 +30,11 @@ ON CONFLICT (flow, shard) DO UPDATE SET origin = greatest(p.origin, excluded.ori
 
 -- add_audit: add what became of lines to the sums of their station and hour
 INSERT INTO audit_hour AS a (flow, station, hour, received, stored, repeated, superseded, rejected)
-SELECT %(flow)s, station, hour, stored + repeated + superseded + rejected, stored, repeated, superseded, rejected
-FROM unnest(%(station)s::text[], %(hour)s::timestamptz[], %(stored)s::bigint[], %(repeated)s::bigint[],
-            %(superseded)s::bigint[], %(rejected)s::bigint[]) AS u (station, hour, stored, repeated, superseded, rejected)
+SELECT %(flow)s, station, to_timestamp(hour * 3600), stored + repeated + superseded + rejected,
+    stored, repeated, superseded, rejected
+FROM unnest(ARRAY(SELECT json_array_elements_text(%(station)s::json)), %(hour)s::bigint[], %(stored)s::bigint[],
+    %(repeated)s::bigint[], %(superseded)s::bigint[], %(rejected)s::bigint[])
+    AS u (station, hour, stored, repeated, superseded, rejected)
 ORDER BY station, hour
 ON CONFLICT (flow, station, hour) DO UPDATE SET
     received = a.received + excluded.received, stored = a.stored + excluded.stored,
@@ -148,7 +150,7 @@ ON CONFLICT (port_no, at) DO UPDATE SET
     energy_last = excluded.energy_last;
 
 -- dump_tables: our tables and their comments
-SELECT c.relname, obj_description(c.oid, 'pg_class')
+SELECT c.relname, obj_description(c.oid, 'pg_class'), array_to_string(c.reloptions, ', ')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p')
   AND NOT starts_with(c.relname, '_yoyo') AND NOT starts_with(c.relname, 'procrastinate')

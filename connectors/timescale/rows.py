@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.timescale.plan import Columns, joined, plan, rows_of
 from connectors.timescale.pool import Connection
-from connectors.timescale.ports import PortNumbers, split_port
+from connectors.timescale.ports import PortNumbers
 from connectors.timescale.queries import query
 from connectors.timescale.shapes import Shape, shape_of
 from connectors.timescale.spans import replace_spans
@@ -30,18 +31,25 @@ class Rows:
         self._shapes: dict[str, Shape] = {}
         self._numbers = PortNumbers()
         self._tables = Tables()
+        self._ports: dict[int, NDArray[np.int32]] = {}
+
+    @property
+    def stations(self) -> list[str]:
+        """Names of stations by the codes that `tally` was given."""
+        return self._numbers.stations
 
     def prepare(self, conn: Connection, writes: Iterable[Write]) -> None:
         """Learn the tables and ports of `writes`, outside a transaction; enters unknown ports as discovered."""
+        self._ports = {}
         for write in writes:
             shape = self._shape(conn, write.table)
             if isinstance(write, ReplaceSpan):
                 self._numbers.of(conn, [write.port])
-            elif "port_no" in shape.types:
-                self._numbers.of(conn, write.ports)
+            elif "port_no" in shape.types and id(write.ports) not in self._ports:
+                self._ports[id(write.ports)] = self._numbers.of(conn, write.ports)
 
     def store(self, conn: Connection, writes: Iterable[Write], place: Place, tally: Tally) -> None:
-        """Carry out `writes` inside the caller's transaction; lines are counted in `tally`."""
+        """Carry out the `writes` that were prepared last, inside the caller's transaction; lines are counted in `tally`."""
         for kind, group in plan(writes):
             shape = self._shape(conn, group[0].table)
             if kind is Append:
@@ -62,42 +70,46 @@ class Rows:
         return found
 
     def _append(self, conn: Connection, shape: Shape, group: Sequence[Append], place: Place, tally: Tally) -> None:
-        parts, kept = [], []
+        parts = []
         for append in group:
             fresh = append.origin > place.done
             rows: Any = slice(None) if fresh.all() else np.flatnonzero(fresh)
-            columns = self._columns(conn, shape, append, rows)
+            columns = self._columns(shape, append, rows)
             columns |= {"origin": append.origin[rows]} if "origin" in shape.types else {}
             columns |= {"shard": [place.shard] * len(append.origin[rows])} if "shard" in shape.types else {}
             if append.table in LINES:
                 tally.counts.dropped += int(np.count_nonzero(~fresh))
             if rows_of(columns):
                 parts.append(columns)
-                kept.append((append, rows))
-        for columns, members in joined(parts, fill=True):
+        for columns, _ in joined(parts, fill=True):
             outcome = self._tables.append(conn, shape, columns)
             if shape.table in LINES:
-                stations, station = _stations(columns, kept[members])
-                tally.lines(shape.table, stations, station, columns["received_at"], outcome)
+                tally.lines(shape.table, self._stations(columns), columns["received_at"], outcome)
+
+    def _stations(self, columns: Columns) -> NDArray[np.int64]:
+        """The codes of the stations of rows: told by a column, else the station of the row's port."""
+        if "station" in columns:
+            return np.array([self._numbers.code_of(name) for name in columns["station"]], np.int64)
+        return self._numbers.stations_of(columns["port_no"])
 
     def _upsert(self, conn: Connection, shape: Shape, group: Sequence[Upsert]) -> None:
-        parts = [self._columns(conn, shape, write, slice(None)) for write in group]
+        parts = [self._columns(shape, write, slice(None)) for write in group]
         for columns, members in joined(parts, fill=False):
             self._tables.replace(conn, shape, columns, _key(shape, group[members][0]))
 
     def _delete(self, conn: Connection, shape: Shape, group: Sequence[Delete]) -> None:
-        parts = [self._columns(conn, shape, write, slice(None)) for write in group]
+        parts = [self._columns(shape, write, slice(None)) for write in group]
         for columns, members in joined(parts, fill=False):
             self._tables.remove(conn, shape, columns, _key(shape, group[members][0]))
 
-    def _columns(self, conn: Connection, shape: Shape, write: Append | Upsert | Delete, rows: Any) -> Columns:
+    def _columns(self, shape: Shape, write: Append | Upsert | Delete, rows: Any) -> Columns:
         columns = {name: _taken(column, rows) for name, column in write.columns.items()}
         if "port_no" in shape.types:
-            columns["port_no"] = self._numbers.of(conn, write.ports)[write.port[rows]]
+            columns["port_no"] = self._ports[id(write.ports)][write.port[rows]]
         return columns
 
     def _recompute(self, conn: Connection, group: Sequence[Recompute]) -> None:
-        ports = np.concatenate([self._numbers.of(conn, write.ports)[write.port] for write in group])
+        ports = np.concatenate([self._ports[id(write.ports)][write.port] for write in group])
         minutes = np.concatenate([write.minute for write in group]).astype("datetime64[us]")
         conn.execute(
             query(f"recompute_{group[0].table}"),
@@ -115,17 +127,3 @@ def _taken(column: Any, rows: Any) -> Any:
     if isinstance(column, np.ndarray):
         return column[rows]
     return [column[i] for i in rows]
-
-
-def _stations(columns: Columns, group: Sequence[tuple[Append, Any]]) -> tuple[list[str], np.ndarray]:
-    """Stations of rows, and for each row which of them it is of: told by a column, else the station of its port."""
-    if "station" in columns:
-        index: dict[str, int] = {}
-        codes = [index.setdefault(name, len(index)) for name in columns["station"]]
-        return list(index), np.array(codes, np.int64)
-    stations: list[str] = []
-    places = []
-    for append, rows in group:
-        places.append(np.asarray(append.port)[rows].astype(np.int64) + len(stations))
-        stations += [split_port(port)[0] for port in append.ports]
-    return stations, np.concatenate(places)

@@ -36,7 +36,7 @@ CREATE TABLE audit_hour (
     superseded bigint NOT NULL DEFAULT 0,
     rejected bigint NOT NULL DEFAULT 0,
     CONSTRAINT audit_hour_pkey PRIMARY KEY (flow, station, hour)
-);
+) WITH (fillfactor=40);
 
 -- Was the port up, down, or out of our sight; intervals of one port do not overlap; to_at null = still so
 CREATE TABLE availability (

@@ -104,7 +104,7 @@ class Writer:
             row = conn.execute(query("lock_progress"), {"flow": self._flow, "shard": shard}).fetchone()
             done = -1 if row is None else int(row[0])
             self._rows.store(conn, writes, Place(shard, done), tally)
-            tally.write(conn, self._flow)
+            tally.write(conn, self._flow, self._rows.stations)
             if origin > done:
                 conn.execute(query("set_progress"), {"flow": self._flow, "shard": shard, "origin": origin})
         return tally.counts
