@@ -92,6 +92,38 @@ def before(values: np.ndarray, first: Bools, carried: np.ndarray) -> np.ndarray:
     return out
 
 
+def newer(slot: Slots, at: Int64, usable: Bools, last: Int64) -> Bools:
+    """Which rows (grouped by slot, in order of arrival) are usable and newer than `last` (a time per row, one value a slot)
+    and than all rows taken before them."""
+    if not len(at):
+        return usable
+    first = starts(slot)
+    rising = first | (np.diff(at, prepend=at[0]) > 0)
+    if usable.all() and rising.all() and (at > last)[first].all():
+        return usable
+    ranked, rank = np.unique(np.maximum(np.where(usable, at, NEVER), last), return_inverse=True)
+    group = np.cumsum(first) - 1
+    highest = ranked[np.maximum.accumulate(group * len(ranked) + rank) - group * len(ranked)]
+    seen = np.where(first, last, np.concatenate((highest[:1], highest[:-1])))
+    taken: Bools = usable & (at > seen)
+    return taken
+
+
+def spells(slot: Slots, at: Int64, first: Bools, stored: Int64, length_us: int) -> np.ndarray:
+    """For each row how many spells of its port ended before it in this batch (0: it lies in the open one).
+
+    A spell is a multiple of `length_us` of the port's own time; `stored` holds the number of each slot's open one and is moved on.
+    """
+    number = at // length_us
+    ended = (number != before(number, first, stored[slot])).astype(np.int64)
+    tail = ends(first)
+    stored[slot[tail]] = number[tail]
+    running = np.cumsum(ended)
+    begin = np.maximum.accumulate(np.where(first, np.arange(len(at)), 0))
+    rank: np.ndarray = running - running[begin] + ended[begin]
+    return rank
+
+
 class Lanes:
     """Rows of many ports, grouped by port, laid out so that ports advance in step and every step is a contiguous slice.
 

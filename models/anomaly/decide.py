@@ -63,16 +63,12 @@ class Episode:
 
 
 class Decider:
-    """Open episodes of the ports of one shard. Plain Python, run only for ticks that are hot or of a port with an episode."""
+    """Open episodes of the ports of one shard; `salt` sets the ids of one decider apart from another's. Plain Python, run only for ticks that are hot or of a port with an episode."""
 
-    def __init__(self, version: str) -> None:
-        self._version = version
+    def __init__(self, version: str, salt: str = "") -> None:
+        self._version, self._salt = version, salt
         self._open: dict[str, dict[str, Episode]] = {}
         self._rest: dict[tuple[str, str], int] = {}
-
-    def watches(self, port: str) -> bool:
-        """Whether `port` has an open episode."""
-        return port in self._open
 
     def watched(self) -> list[str]:
         """The ports with an open episode."""
@@ -138,7 +134,7 @@ class Decider:
         lead = max(ep.surprise, key=lambda name: ep.surprise[name])
         nats = ep.surprise[lead]
         return Alert(
-            id=alert_id(SOURCE, ep.port, ep.family, ep.onset),
+            id=alert_id(SOURCE + self._salt, ep.port, ep.family, ep.onset),
             revision=ep.revision,
             port=ep.port,
             family=ep.family,

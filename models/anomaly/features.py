@@ -237,4 +237,31 @@ FEATURES: Final[tuple[Feature, ...]] = (
             (("contactor", 0.9), ("degraded", 0.03)),
             "{residual:.0f} V on the output that nobody has asked for"),
 )  # fmt: skip
-BY_FEATURE: Final = {f.name: f for f in FEATURES}
+
+
+def _rare(_: Situation) -> Sample | None:
+    """Values outside the canonical channels come on their own and not with ticks: `values.py` makes their samples."""
+    return None
+
+
+VALUES: Final[tuple[Feature, ...]] = (
+    Feature("isolation", "isolation", "log10 kOhm", 1.0, BELOW, 1, _rare,
+            (("isolation", 0.93), ("ground_fault", 0.03)),
+            "isolation resistance {residual:.1f} powers of ten under its usual"),
+    Feature("pilot", "pilot_voltage", "V", 1.0, BOTH, 1, _rare,
+            (("pilot", 0.9), ("cable", 0.03)),
+            "pilot voltage {residual:.1f} V off its usual"),
+    Feature("lock", "lock_retries", "1", 1.0, ABOVE, 1, _rare,
+            (("lock", 0.92),),
+            "{residual:.0f} more tries to lock than usual"),
+    Feature("closing", "contactor_delay", "ms", 1.0, ABOVE, 1, _rare,
+            (("contactor", 0.9),),
+            "contactor {residual:.0f} ms slower than usual"),
+    Feature("leakage", "residual_current", "mA", 1.0, ABOVE, 1, _rare,
+            (("ground_fault", 0.85), ("isolation", 0.1)),
+            "residual current {residual:.1f} mA above its usual"),
+    Feature("idle_output", "output_voltage_idle", "V", 1.0, ABOVE, 1, _rare,
+            (("contactor", 0.9), ("degraded", 0.03)),
+            "{residual:.0f} V on the output that nobody has asked for"),
+)  # fmt: skip
+BY_FEATURE: Final = {f.name: f for f in (*FEATURES, *VALUES)}

@@ -1,7 +1,8 @@
 """Judges one feature on the ticks of many ports: expectation, residual, surprise; and learns at the end of each spell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,7 +15,6 @@ GATE: Final = 9.2
 """Surprise (nats) of a spell from which it is not learned, if it mattered: p < 1e-4."""
 RELEASE: Final = 50
 """So many spells in a row left out mean that the port has changed for good: then they are learned."""
-_TOGETHER_US: Final = 600_000_000
 _ELEVATED: Final = 0.35
 _FAR: Final = 1.5
 _STRANGE: Final = 4.0
@@ -35,12 +35,13 @@ class Verdict:
 
 
 class Judge:
-    """One feature for all ports of a shard."""
+    """One feature for all ports of a shard; values count as lasting if they lie within `together_us`, a
+    spell from `least` of them on."""
 
-    def __init__(self, arrays: PortArrays, feature: Feature) -> None:
-        self.feature, self._a, self._n = feature, arrays, feature.name
+    def __init__(self, arrays: PortArrays, feature: Feature, together_us: int = 600_000_000, least: int = 3) -> None:
+        self.feature, self._a, self._n, self._together_us = feature, arrays, feature.name, together_us
         self.expectation = Expectation(arrays, feature.name, feature.size, feature.bounded)
-        self.tail = Tail(arrays, feature.name)
+        self.tail = Tail(arrays, feature.name, least)
         arrays.add(f"{self._n}.past_z", np.float32, (feature.lasting - 1,), fill=-np.inf)
         arrays.add(f"{self._n}.past_residual", np.float32, (feature.lasting - 1,))
         arrays.add(f"{self._n}.past_at", np.int64, (feature.lasting - 1,), fill=NEVER // 2)
@@ -74,11 +75,11 @@ class Judge:
         return Verdict(s.rows[keep], surprise, residual, matters, y, expected, normal_at)
 
     def _sustained(self, slot: Slots, at: Int64, first: Bools, z: Float32, r: Float32) -> tuple[Float32, Float32]:
-        """The least of the last values within ten minutes: what has lasted, not what flickered."""
+        """The least of the last values, if they lie together: what has lasted, not what flickered."""
         lag = self.feature.lasting - 1
         stored_at = self._a[f"{self._n}.past_at"]
         times = self._lags(at, first, stored_at[slot])
-        together = at - times[-1] <= _TOGETHER_US
+        together = at - times[-1] <= self._together_us
         tail = ends(first)
         s = slot[tail]
         for k in range(lag):
@@ -118,6 +119,20 @@ class Judge:
         z = np.abs(y - expected) / (s.accuracy[chosen] + np.float32(0.1) * np.abs(expected - offset))
         weight = np.where(ready, 1 / np.maximum(1, z / 3), 1).astype(np.float32)
         self.expectation.collect(slot, context, phi, y, weight)
+
+    def restore(self, priors: Mapping[str, Any]) -> None:
+        """Take up what ports have in common from a snapshot (`priors`)."""
+        self.expectation.prior = np.array(priors["expectation"], np.float64)
+        self.expectation.prior_known = np.array(priors["known"], np.bool_)
+        self.tail.prior = np.array(priors["tail"], np.float64)
+
+    def priors(self) -> dict[str, np.ndarray]:
+        """What ports have in common, as copies."""
+        return {
+            "expectation": self.expectation.prior.copy(),
+            "known": self.expectation.prior_known.copy(),
+            "tail": self.tail.prior.copy(),
+        }
 
     def close(self, slot: Slots, kind: np.ndarray) -> None:
         """End the spell of `slot` (each once)."""

@@ -17,20 +17,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.anomaly.arrays import Bools, PortArrays, Slots, before, ends, starts
+from models.anomaly.arrays import Bools, PortArrays, Slots, before, ends, spells, starts
 from models.anomaly.decide import Decider, Evidence
-from models.anomaly.features import FEATURES, Sample
+from models.anomaly.features import BY_FEATURE, FEATURES, VALUES, Sample
 from models.anomaly.judge import Judge, Verdict
 from models.anomaly.memory import leaders
 from models.anomaly.minutes import MINUTE_US, Matrices, Minutes
 from models.anomaly.situation import CONTEXTS, Facts, Situation, Situations
 from models.anomaly.ticks import TickBook, Ticks
+from models.anomaly.values import SPELL_US, Values
 from models.columns import Batch, PortIndex, Readings
 from models.operator import Outputs
 from schemas.alerts import Alert
 
-SPELL_US: Final = 4 * 3_600_000_000
-"""Learning happens at the end of each spell of a port's own time; nothing is judged by what it taught itself."""
 POOL_US: Final = 24 * 3_600_000_000
 _IDLE_EVERY: Final = 10
 _ALONE: Final = 2.3
@@ -73,9 +72,10 @@ class AnomalyOperator:
         self._arrays.add("learned_minute", np.int64, fill=-1)
         self._leaders = leaders(())
         self._decider = Decider(f"{self.name}-{self.version}")
+        self._values = Values(self._arrays, VALUES, f"{self.name}-{self.version}")
         self._pooled = -1
         self._newest = 0
-        budget = self._settings.alerts_per_port_month / (_SPELLS_A_MONTH * len(FEATURES))
+        budget = self._settings.alerts_per_port_month / (_SPELLS_A_MONTH * len(BY_FEATURE))
         self._level = float(-np.log(budget))
 
     def bytes_per_port(self) -> int:
@@ -85,9 +85,13 @@ class AnomalyOperator:
     def on_batch(self, batch: Batch) -> Outputs:
         """Take a batch; late, repeated and retained readings are dropped."""
         out = Outputs()
+        slots = self._slots(batch.ports)
+        if len(batch.other):
+            kind = self._arrays["port.kind"][: len(self._index)]
+            out.alerts += self._values.take(slots[batch.other.port], batch.other, kind, self._index.ports, self._level)
         if not len(batch.readings):
             return out
-        slots = self._slots(batch.ports)[batch.readings.port]
+        slots = slots[batch.readings.port]
         for rows, mark in self._segments(batch.readings):
             if mark > self._pooled:
                 self._pool(mark)
@@ -123,7 +127,7 @@ class AnomalyOperator:
     def _pool(self, mark: int) -> None:
         self._pooled = mark
         kind = self._arrays["port.kind"][: len(self._index)]
-        for judge in self._judges:
+        for judge in self._judges:  # values are judged by their own past alone: they have no place in log time
             judge.expectation.pool(kind)
             judge.tail.pool(kind)
 
@@ -133,7 +137,7 @@ class AnomalyOperator:
         learn = self._learnable(t, s.charging)
         matrices = Matrices(*(np.zeros((len(t), len(FEATURES)), np.float32) for _ in range(3)))
         alerts: list[tuple[int, int, Alert]] = []
-        rank = self._spells(t)
+        rank = spells(t.slot, t.at, t.first, self._arrays["spell"], SPELL_US)
         rounds = int(rank.max()) + 1
         parts = [None if sample is None else _by_spell(sample, rank, rounds) for sample in samples]
         for number in range(rounds):
@@ -144,16 +148,6 @@ class AnomalyOperator:
             out.writes += self._minutes.take(t, s.context, matrices, self._index.ports)
         alerts.sort(key=lambda item: item[:2])
         out.alerts += [alert for _, _, alert in alerts]
-
-    def _spells(self, t: Ticks) -> np.ndarray:
-        """For each tick how many spells of its port ended before it in this batch: 0 is in the open spell."""
-        spell = t.at // SPELL_US
-        ended = (spell != before(spell, t.first, self._arrays["spell"][t.slot])).astype(np.int64)
-        self._arrays["spell"][t.slot[ends(t.first)]] = spell[ends(t.first)]
-        running = np.cumsum(ended)
-        begin = np.maximum.accumulate(np.where(t.first, np.arange(len(t)), 0))
-        rank: np.ndarray = running - running[begin] + ended[begin]
-        return rank
 
     def _close(self, slot: Slots) -> None:
         """End the spell of the ports of ticks in the next one; `slot` is sorted."""
@@ -235,8 +229,9 @@ class AnomalyOperator:
             "v": 1,
             "ports": list(self._index.ports),
             "arrays": self._arrays.snapshot(len(self._index)),
-            "priors": {j.feature.name: _priors(j) for j in self._judges},
+            "priors": {j.feature.name: j.priors() for j in (*self._judges, *self._values.judges)},
             "decider": self._decider.snapshot(),
+            "values": self._values.decider.snapshot(),
             "pooled": self._pooled,
             "newest": self._newest,
         }
@@ -251,21 +246,11 @@ class AnomalyOperator:
         self._arrays.restore(state["arrays"], len(ports))
         self._index = PortIndex(ports)
         self._leaders = leaders(ports)
-        for judge in self._judges:
-            theirs = state["priors"][judge.feature.name]
-            judge.expectation.prior = np.array(theirs["expectation"], np.float64)
-            judge.expectation.prior_known = np.array(theirs["known"], np.bool_)
-            judge.tail.prior = np.array(theirs["tail"], np.float64)
+        for judge in (*self._judges, *self._values.judges):
+            judge.restore(state["priors"][judge.feature.name])
+        self._values.decider.restore(state["values"])
         self._decider.restore(state["decider"])
         self._pooled, self._newest = int(state["pooled"]), int(state["newest"])
-
-
-def _priors(judge: Judge) -> dict[str, np.ndarray]:
-    return {
-        "expectation": judge.expectation.prior.copy(),
-        "known": judge.expectation.prior_known.copy(),
-        "tail": judge.tail.prior.copy(),
-    }
 
 
 def _by_spell(sample: Sample, rank: np.ndarray, rounds: int) -> list[Sample]:
@@ -283,13 +268,17 @@ def subset(state: Mapping[str, Any], ports: Iterable[str]) -> dict[str, Any]:
     """The part of an operator's snapshot that concerns `ports` (those it knows), to seed one shard from a run over all."""
     wanted = set(ports)
     rows: Slots = np.array([i for i, p in enumerate(state["ports"]) if p in wanted], np.intp)
-    decider = state["decider"]
+
+    def part(decider: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "open": [e for e in decider["open"] if e["port"] in wanted],
+            "rest": [r for r in decider["rest"] if r[0] in wanted],
+        }
+
     return {
         **state,
         "ports": [state["ports"][i] for i in rows],
         "arrays": {name: array[rows] for name, array in state["arrays"].items()},
-        "decider": {
-            "open": [e for e in decider["open"] if e["port"] in wanted],
-            "rest": [r for r in decider["rest"] if r[0] in wanted],
-        },
+        "decider": part(state["decider"]),
+        "values": part(state["values"]),
     }

@@ -24,10 +24,10 @@ _GAIN: Final = 1.0 / 150.0
 
 
 class Tail:
-    """Calibrates one feature for many ports in two contexts (0 idle, 1 charging)."""
+    """Calibrates one feature for many ports in two contexts (0 idle, 1 charging); a spell counts from `least` rows on."""
 
-    def __init__(self, arrays: PortArrays, name: str) -> None:
-        self._a, self._n = arrays, name
+    def __init__(self, arrays: PortArrays, name: str, least: int) -> None:
+        self._a, self._n, self._least = arrays, name, least
         arrays.add(f"{name}.peak_mean", np.float32, (2,))
         arrays.add(f"{name}.peak_spread", np.float32, (2,))
         arrays.add(f"{name}.peak_blocks", np.int32, (2,))
@@ -64,7 +64,7 @@ class Tail:
         """End the open blocks of `slot` (each once) and learn their maxima where `learn` holds."""
         a, n = self._a, self._n
         for c in (0, 1):
-            s = slot[learn & (a[f"{n}.open_rows"][slot, c] >= 3)]
+            s = slot[learn & (a[f"{n}.open_rows"][slot, c] >= self._least)]
             peak, blocks = a[f"{n}.open_peak"][s, c], a[f"{n}.peak_blocks"][s, c]
             gain = np.maximum(1 / (blocks + 1), np.float32(_GAIN)).astype(np.float32)
             mean = a[f"{n}.peak_mean"][s, c]

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from models.anomaly.arrays import NEVER, Bools, Float32, Int64, PortArrays, Slots, ends, starts
+from models.anomaly.arrays import NEVER, Bools, Float32, Int64, PortArrays, Slots, ends, newer, starts
 from models.columns import Readings
 from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import RETAINED
@@ -72,29 +72,14 @@ class TickBook:
     def take(self, slot: Slots, readings: Readings) -> Ticks:
         """The ticks that `readings` close; `slot` is the port slot of each reading. O(n log n)."""
         order = np.argsort(slot, kind="stable")
-        taken = order[self._newer(slot[order], readings.at[order], (readings.flags[order] & RETAINED) == 0)]
+        usable = (readings.flags[order] & RETAINED) == 0
+        taken = order[newer(slot[order], readings.at[order], usable, self._a["tick.taken_at"][slot[order]])]
         if not len(taken):
             return self._empty()
         slot, at = slot[taken], readings.at[taken]
         tail = ends(starts(slot))
         self._a["tick.taken_at"][slot[tail]] = at[tail]
         return self._close(slot, at // TICK_US, at, readings, taken)
-
-    def _newer(self, slot: Slots, at: Int64, usable: Bools) -> Bools:
-        """Which rows (grouped by slot, in order of arrival) are newer than all rows taken before them."""
-        if not len(at):
-            return usable
-        first = starts(slot)
-        last = self._a["tick.taken_at"][slot]
-        rising = first | (np.diff(at, prepend=at[0]) > 0)
-        if usable.all() and rising.all() and (at > last)[first].all():
-            return usable
-        ranked, rank = np.unique(np.maximum(np.where(usable, at, NEVER), last), return_inverse=True)
-        group = np.cumsum(first) - 1
-        highest = ranked[np.maximum.accumulate(group * len(ranked) + rank) - group * len(ranked)]
-        seen = np.where(first, last, np.concatenate((highest[:1], highest[:-1])))
-        newer: Bools = usable & (at > seen)
-        return newer
 
     def _close(self, slot: Slots, number: Int64, at: Int64, readings: Readings, rows: Slots) -> Ticks:
         first = starts(slot)
