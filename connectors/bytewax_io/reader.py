@@ -15,6 +15,9 @@ POLL_BYTES: Final = 4_194_304
 WAIT_S: Final = 0.02
 """How long an idle reader waits in the client; it wakes as soon as a message is there."""
 
+_FIRST: Final = 16
+"""Messages of the first poll, which shows how large they are."""
+
 _QUIET: Final = 5
 """Empty polls before a reader waits: by then whatever came before has gone all the way through the flow."""
 
@@ -36,7 +39,7 @@ class Reader:
         self._waiting: dict[int, list[ck.Message]] = {}
         self._to_commit: dict[int, int] = {}
         self._empty = 0
-        self._count = BATCH
+        self._count = _FIRST
 
     def open(self, partition: int, wanted: int | None) -> int:
         """Take `partition` from the offset `wanted` (None: from the first that is held); the offset it starts at."""

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import confluent_kafka as ck
 
-from connectors.kafka.errors import KafkaError, KafkaUnreachableError, OffsetGoneError
+from connectors.kafka.asking import answer
+from connectors.kafka.errors import KafkaError, OffsetGoneError
 from connectors.kafka.producer import log_error
 from connectors.kafka.settings import KafkaSettings
 
@@ -40,10 +41,8 @@ def consumer(settings: KafkaSettings, name: str) -> ck.Consumer:
 
 def watermarks(client: ck.Consumer, settings: KafkaSettings, topic: str, partition: int) -> tuple[int, int]:
     """First offset held and the offset the next record will get; KafkaUnreachableError where nobody answers."""
-    try:
-        low, high = client.get_watermark_offsets(ck.TopicPartition(topic, partition), timeout=settings.timeout_s)
-    except ck.KafkaException as error:
-        raise KafkaUnreachableError(settings.bootstrap, error.args[0].str()) from error
+    at = ck.TopicPartition(topic, partition)
+    low, high = answer(settings, lambda: client.get_watermark_offsets(at, timeout=settings.timeout_s))
     return int(low), int(high)
 
 

@@ -79,7 +79,8 @@ class KafkaSettings(BaseModel):
             "security.protocol": self.security,
             # After an outage the clients shall be back within a second, not within ten.
             "reconnect.backoff.max.ms": 1_000,
-            "log.connection.close": False,
+            # What goes wrong is told to error_cb; the client's own lines on standard error would say it twice.
+            "log_level": 2,
         }
         optional: dict[str, str | Path | SecretStr | None] = {
             "ssl.ca.location": self.ca,

@@ -1,29 +1,20 @@
 """The deployment's topics: made with exact partition counts, checked, and asked how far they and their readers are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import confluent_kafka as ck
-import tenacity
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
+from connectors.kafka.asking import answer
 from connectors.kafka.consumer import consumer
-from connectors.kafka.errors import KafkaUnreachableError, TopicError
+from connectors.kafka.errors import TopicError
 from connectors.kafka.producer import log_error
 from connectors.kafka.settings import KafkaSettings
 
-T = TypeVar("T")
-
 _DAY_MS: Final = 86_400_000
 _EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LEADERLESS: Final = (
-    ck.KafkaError.NOT_LEADER_FOR_PARTITION,
-    ck.KafkaError.LEADER_NOT_AVAILABLE,
-    ck.KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    ck.KafkaError.COORDINATOR_NOT_AVAILABLE,
-    ck.KafkaError.NOT_COORDINATOR,
-)
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -74,7 +65,7 @@ def check_topics(settings: KafkaSettings) -> None:
 
 def partition_counts(settings: KafkaSettings) -> dict[str, int]:
     """Topic -> number of partitions, for those of our topics that are there."""
-    found = _answer(settings, lambda: admin(settings).list_topics(timeout=settings.timeout_s)).topics
+    found = answer(settings, lambda: admin(settings).list_topics(timeout=settings.timeout_s)).topics
     return {name: len(found[name].partitions) for name in retention_days(settings) if name in found}
 
 
@@ -123,7 +114,7 @@ def committed(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]
     parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
     client = consumer(settings, group)
     try:
-        told = _answer(settings, lambda: client.committed(parts, timeout=settings.timeout_s))
+        told = answer(settings, lambda: client.committed(parts, timeout=settings.timeout_s))
     finally:
         client.close()
     return {t.partition: t.offset for t in told if t.error is None and t.offset >= 0}
@@ -140,24 +131,4 @@ def _offsets(settings: KafkaSettings, parts: Iterable[ck.TopicPartition], spec: 
         futures = admin(settings).list_offsets(dict.fromkeys(parts, spec), request_timeout=settings.timeout_s)
         return {part.partition: int(future.result(settings.timeout_s).offset) for part, future in futures.items()}
 
-    return _answer(settings, ask)
-
-
-def _answer(settings: KafkaSettings, ask: Callable[[], T]) -> T:
-    """What `ask` gives, asked again for up to `settings.timeout_s` while the brokers are still finding their leaders."""
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_passing),
-        wait=tenacity.wait_fixed(0.1),
-        stop=tenacity.stop_after_delay(settings.timeout_s),
-        reraise=True,
-    )
-    try:
-        return retrying(ask)
-    except ck.KafkaException as error:
-        raise KafkaUnreachableError(settings.bootstrap, error.args[0].str()) from error
-    except TimeoutError as error:
-        raise KafkaUnreachableError(settings.bootstrap, f"{settings.timeout_s:g} s passed") from error
-
-
-def _passing(error: BaseException) -> bool:
-    return isinstance(error, ck.KafkaException) and error.args[0].code() in _LEADERLESS
+    return answer(settings, ask)
