@@ -1,5 +1,6 @@
 """The deployment's topics: made with exact partition counts, checked, and asked how far they and their readers are."""
 
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
@@ -52,7 +53,7 @@ def ensure_topics(settings: KafkaSettings) -> list[str]:
         except ck.KafkaException as error:
             if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicError(f"Kafka did not make the topic {name}: {error.args[0].str()}") from error
-    _missing(settings)
+    _wait_until_there(settings)
     return missing
 
 
@@ -64,9 +65,19 @@ def check_topics(settings: KafkaSettings) -> None:
 
 
 def partition_counts(settings: KafkaSettings) -> dict[str, int]:
-    """Topic -> number of partitions, for those of our topics that are there."""
+    """Topic -> number of partitions, for those of our topics that are there and can be used."""
     found = answer(settings, lambda: admin(settings).list_topics(timeout=settings.timeout_s)).topics
-    return {name: len(found[name].partitions) for name in retention_days(settings) if name in found}
+    ours = {name: found[name].partitions for name in retention_days(settings) if name in found}
+    return {name: len(parts) for name, parts in ours.items() if all(part.leader >= 0 for part in parts.values())}
+
+
+def _wait_until_there(settings: KafkaSettings) -> None:
+    """Brokers tell of a topic a moment after they made it; only then is it there for everybody."""
+    end = time.monotonic() + settings.timeout_s
+    while late := _missing(settings):
+        if time.monotonic() > end:
+            raise TopicError(f"Kafka made the topics {', '.join(late)} but does not show them: look at its logs")
+        time.sleep(0.05)
 
 
 def _missing(settings: KafkaSettings) -> list[str]:
