@@ -36,6 +36,10 @@ class Effects:
         neutral["weld_volts"] = np.zeros(ports, np.float32)
         return cls(**neutral)
 
+    def at(self, ports: NDArray[np.int64]) -> "Effects":
+        """The effects at `ports`, one row each."""
+        return Effects(**{f.name: getattr(self, f.name)[ports] for f in fields(self)})
+
 
 Apply = Callable[[Effects, NDArray[np.int64], Levels], None]
 """Sets effects at `ports` (which may repeat) by the level of the fault there, 0..1."""

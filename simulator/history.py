@@ -116,6 +116,7 @@ class History:
 
     def _hand_over(self) -> None:
         """Leave in `moment` who is at the ports and what was last said of them."""
+        self.moment.at_us = self.end_us
         for visit in (*self._leaving, *self._waiting):
             self.moment.visits[visit.port] = visit
         for i, there in enumerate(self.moment.visits):

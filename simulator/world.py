@@ -59,10 +59,12 @@ class World:
 class Moment:
     """All that a simulation carries from one instant to the next.
 
-    `clock_us` is how far each station has come; `visits` who is at each port (None: nobody), `on` whether the contactor
+    `at_us` is the instant; `clock_us` how far each station has come (a history ends at each station's own second of the
+    minute); `visits` who is at each port (None: nobody), `on` whether the contactor
     is closed, `busy_until` (us) from when a port may take somebody new, `status` what each port last said of itself.
     """
 
+    at_us: int
     clock_us: NDArray[np.int64]
     state: State
     busy_until: NDArray[np.int64]
@@ -75,6 +77,7 @@ class Moment:
         """Nobody there, everything cold, at `at_us`; each station at its own second of the minute."""
         n = world.columns.ports
         return cls(
+            at_us=at_us,
             clock_us=at_us + world.columns.s_offset_s * US,
             state=State.cold(world.columns, world.constants, world.registers()),
             busy_until=np.full(n, at_us, np.int64),
@@ -86,7 +89,13 @@ class Moment:
     def save(self, path: Path, world: World) -> None:
         """Write it to `path` (one .npz file, replaced in one go)."""
         visits = [None if v is None else asdict(v) for v in self.visits]
-        meta = {"v": VERSION, "ports": world.fleet.port_names, "visits": visits, "status": self.status}
+        meta = {
+            "v": VERSION,
+            "ports": world.fleet.port_names,
+            "visits": visits,
+            "status": self.status,
+            "at_us": self.at_us,
+        }
         arrays: dict[str, Any] = {f"state_{k}": a for k, a in self.state.arrays().items()}
         partial = path.with_name(path.name + ".part")
         with partial.open("wb") as f:
@@ -104,6 +113,7 @@ class Moment:
             if meta["v"] != VERSION or meta["ports"] != world.fleet.port_names:
                 raise ValueError(f"{path} holds the state of another fleet or version: remove it to start afresh")
             return cls(
+                at_us=meta["at_us"],
                 clock_us=data["clock_us"],
                 state=State(**{f.name: data[f"state_{f.name}"] for f in fields(State)}),
                 busy_until=data["busy_until"],
