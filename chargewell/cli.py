@@ -92,25 +92,25 @@ def control() -> None:
 
 @app.command()
 def simulate(
-    minutes: Annotated[float, typer.Option(help="End after this long; 0: on Ctrl-C")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the network")] = 7,
-    stations: Annotated[int, typer.Option(min=1, help="Stations of the network")] = 60,
-    ledger: Annotated[Path | None, typer.Option(help="Where to write what the broker acknowledged")] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="End after this long; 0: on Ctrl-C")] = 0,
+    script: Annotated[
+        bool, typer.Option(help="Let the faults of the demo happen, beginning ten seconds after the start")
+    ] = False,
     sessions: Annotated[
         Path | None,
         typer.Option(help="Play real charging sessions: a file of the Caltech (ACN) kind, .json or .json.gz"),
     ] = None,
     speed: Annotated[
-        float, typer.Option(help="How many times faster than life sessions are played; 0: as fast as can be")
+        float, typer.Option(min=0, help="With --sessions: times faster than life; 0: as fast as can be")
     ] = 0,
 ) -> None:
-    """Be a charging network: publish over MQTT like the real thing."""
-    from chargewell.simulate import run
+    """Be a charging network (settings simulator.*): publish over MQTT like the real thing."""
+    from chargewell import simulate as simulating
 
-    run(
-        _settings(), seconds=minutes * 60, seed=seed, stations=stations, ledger=ledger, sessions=sessions, speed=speed,
-        console=screen,
-    )  # fmt: skip
+    if sessions is None:
+        simulating.run(_settings(), seconds=minutes * 60, script=script, console=screen)
+    else:
+        simulating.play_sessions(_settings(), sessions, speed=speed, console=screen)
 
 
 @app.command()

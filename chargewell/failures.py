@@ -5,7 +5,6 @@ from typing import Final
 import psycopg
 
 from chargewell.processes import ProcessError
-from chargewell.replay import RecordingError
 from chargewell.services.provider import ServiceError
 from connectors.bytewax_io import FlowError, FlowRunningError
 from connectors.kafka import KafkaError
@@ -13,6 +12,8 @@ from connectors.mqtt import MqttError
 from connectors.timescale.registry_files import RegistryError
 from connectors.timescale.sink import FlowRunningError as ShardTakenError
 from pipelines import SnapshotError
+from simulator.ledger import LedgerError
+from simulator.recording import RecordingError
 
 KNOWN: Final = (
     ServiceError,
@@ -28,4 +29,5 @@ KNOWN: Final = (
     FileNotFoundError,
     PermissionError,
     RecordingError,
+    LedgerError,
 )

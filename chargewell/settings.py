@@ -24,6 +24,7 @@ from connectors.mqtt import MqttSettings
 from connectors.timescale.settings import DatabaseSettings
 from control.settings import ControlSettings
 from pipelines.bridge.settings import BridgeSettings
+from simulator.settings import SimulatorSettings
 
 CONFIG_VARIABLE = "CHARGEWELL_CONFIG"
 DEFAULT_FILE = "chargewell.toml"
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     )
     flows: Annotated[FlowSettings, Field(description="The dataflows")] = FlowSettings()
     control: Annotated[ControlSettings, Field(description="The control service")] = ControlSettings()
+    simulator: Annotated[SimulatorSettings, Field(description="The simulated network")] = SimulatorSettings()
 
     @model_validator(mode="after")
     def _one_namespace(self) -> Self:

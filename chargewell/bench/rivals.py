@@ -60,7 +60,7 @@ class _Part(StatefulSourcePartition[Any, int]):
         messages = self._client.consume(10_000, 0.05)
         if messages:
             self._next = (messages[-1].offset() or 0) + 1
-        return [(message.key().decode(), message.value()) for message in messages]
+        return [((message.key() or b"").decode(), message.value() or b"") for message in messages]
 
     def snapshot(self) -> int:
         return self._next
@@ -150,7 +150,7 @@ def idiomatic(settings: KafkaSettings, topic: str, until: dict[int, int], dsn: s
     keyed = op.key_on("port", readings, lambda kv: f"{kv[0]}/{kv[1].port}")
     scored = op.stateful_map("score", keyed, lambda s, kv: _score(s, kv[1].current or 0.0))
     op.inspect_debug("hot", op.filter("far", scored, lambda kv: abs(kv[1]) > 1e9))
-    clock = EventClock(
+    clock: EventClock[Any, Any] = EventClock(
         ts_getter=lambda kv: _EPOCH + timedelta(milliseconds=kv[1].at), wait_for_system_duration=timedelta(seconds=10)
     )
     windower = TumblingWindower(length=timedelta(minutes=1), align_to=_EPOCH)
@@ -178,7 +178,10 @@ class _Port(StatefulBatchLogic[Any, Any, Any]):
     __slots__ = ("_minute", "_state", "_sum")
 
     def __init__(self, resume: Any) -> None:
-        self._state, self._minute, self._sum = resume or ([None, None, None], -1, [0, 0.0, 1e30, -1e30])
+        state: Any = resume or ([None, None, None], -1, [0, 0.0, 1e30, -1e30])
+        self._state: list[Any] = state[0]
+        self._minute: int = state[1]
+        self._sum: list[float] = state[2]
 
     def on_batch(self, values: list[FastReading]) -> tuple[list[Any], bool]:
         out: list[Any] = []

@@ -12,7 +12,7 @@ from connectors.timescale.copy import copy_rows
 from connectors.timescale.pool import connect
 from connectors.timescale.shapes import shape_of
 from connectors.timescale.sink import Writer
-from models.operator import Append, Outputs
+from models.operator import Append, Column, Outputs
 
 _PORTS: Final = 2_000
 _ROWS: Final = 20_000
@@ -37,7 +37,7 @@ def sink_ratio(settings: Settings, repeats: int, console: Console) -> float:
     return ratio
 
 
-def _columns(batch: int) -> dict[str, np.ndarray]:
+def _columns(batch: int) -> dict[str, Column]:
     """Ten rows a port and batch, times rising, a few channels, some values missing."""
     chance = np.random.default_rng(batch)
     at = 1_750_000_000_000_000 + (batch * 10 + np.repeat(np.arange(10), _PORTS)) * 10_000_000

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from queue import Full, Queue
 from typing import Any, Final
 
-from simulator.registry import as_registry
-
 from chargewell.settings import Settings
 from connectors.timescale import registry
 from connectors.timescale.pool import connect
@@ -27,6 +25,7 @@ from pipelines.history import backfill
 from schemas.assets import PortFacts
 from simulator.chunk import Chunk
 from simulator.history import History
+from simulator.registry import registry as registry_of
 from simulator.world import World
 
 SOURCE: Final = "simulated history"
@@ -46,7 +45,7 @@ class Past:
 
 def enter_registry(settings: Settings, world: World, start_us: int) -> int:
     """Import the network, in service since `start_us`; the number of ports."""
-    wanted = as_registry(world.fleet, commissioned_us=start_us)
+    wanted = registry_of(world.fleet, since=_time(start_us))
     with connect(settings.database, application="chargewell demo") as conn:
         registry.store(conn, wanted)
     return len(wanted.port)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from chargewell.processes import Processes
 from chargewell.services import Services
@@ -69,12 +70,12 @@ class Killer:
         chance = random.Random(self.seed)  # noqa: S311 - moments, not secrets
         plan: list[tuple[float, Callable[[], None]]] = []
         for managed in self.processes.all:
-            plan += [(chance.uniform(0, self.for_s), lambda n=managed.name: self._kill(n)) for _ in range(self.of_ours)]  # type: ignore[misc]
+            for _ in range(self.of_ours):
+                plan.append((chance.uniform(0, self.for_s), partial(self._kill, managed.name)))
         kinds: tuple[Kind, ...] = ("kafka", "postgres")
         for kind in kinds:
-            plan += [
-                (chance.uniform(0, self.for_s), lambda k=kind: self._kill_service(k)) for _ in range(self.of_services)
-            ]  # type: ignore[misc]
+            for _ in range(self.of_services):
+                plan.append((chance.uniform(0, self.for_s), partial(self._kill_service, kind)))
         return sorted(plan, key=lambda one: one[0])
 
     def _kill(self, name: str) -> None:

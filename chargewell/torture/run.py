@@ -15,7 +15,7 @@ from chargewell.audit.log import read_raw
 from chargewell.deployment import prepare
 from chargewell.flows import DERIVED
 from chargewell.processes import Processes, wait_until
-from chargewell.replay import Recorded, play, read
+from chargewell.replay import play
 from chargewell.services import Services, ServiceSettings, start_all
 from chargewell.settings import FlowSettings, Settings, load, write
 from chargewell.torture.killer import Killer
@@ -26,6 +26,7 @@ from connectors.kafka import KafkaError, ends, lag
 from connectors.timescale.pool import connect
 from control.intake import GROUP
 from schemas.topics import shard_name
+from simulator.recording import Line, read
 
 TORTURE_KEY: Final = SecretStr("the same ids in both runs")
 _HOUR_S: Final = 3_600.0
@@ -69,7 +70,7 @@ def torture(
 
 
 def _one(
-    folder: Path, messages: list[Recorded], ordeal: Ordeal | None, speed: float, wanted: ServiceSettings, seed: int,
+    folder: Path, messages: list[Line], ordeal: Ordeal | None, speed: float, wanted: ServiceSettings, seed: int,
     note: Callable[[str], None],
 ) -> tuple[dict[str, Rows], dict[str, int]]:  # fmt: skip
     with start_all(folder / "services", wanted, note=note) as services:
@@ -109,19 +110,18 @@ def _settings(services: Services, folder: Path, wanted: ServiceSettings) -> Sett
 
 
 def _killer(
-    ordeal: Ordeal | None, processes: Processes, services: Services, messages: list[Recorded], speed: float, seed: int,
+    ordeal: Ordeal | None, processes: Processes, services: Services, messages: list[Line], speed: float, seed: int,
     note: Callable[[str], None],
 ) -> Killer | None:  # fmt: skip
     if ordeal is None:
         return None
-    times = [m.at_us for m in messages if m.at_us is not None]
-    seconds = (max(times) - min(times)) / 1e6 / speed
+    seconds = (messages[-1].at - messages[0].at) / 1e6 / speed
     killer = Killer(processes, services, ordeal.of_ours, ordeal.of_services, for_s=seconds, seed=seed, note=note)
     killer.start()
     return killer
 
 
-def _play_watched(messages: list[Recorded], settings: Settings, speed: float, processes: Processes) -> None:
+def _play_watched(messages: list[Line], settings: Settings, speed: float, processes: Processes) -> None:
     with ThreadPoolExecutor(1) as pool:
         playing = pool.submit(play, messages, settings.mqtt, speed=speed)
         while not playing.done():
