@@ -14,6 +14,7 @@ from connectors.timescale.sink import FlowRunningError as ShardTakenError
 from pipelines import SnapshotError
 from simulator.ledger import LedgerError
 from simulator.recording import RecordingError
+from simulator.sessions_file import SessionsFileError
 
 KNOWN: Final = (
     ServiceError,
@@ -29,5 +30,6 @@ KNOWN: Final = (
     FileNotFoundError,
     PermissionError,
     RecordingError,
+    SessionsFileError,
     LedgerError,
 )

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from chargewell.replay import play
 from chargewell.settings import Settings
 from connectors.stopping import stop_on_signals, stopping
 from simulator.run import run_live, world_of
 from simulator.script import Script
+from simulator.sessions_file import Played, lines, load
 
 
 def run(settings: Settings, *, seconds: float, script: bool, console: Console) -> None:
@@ -25,13 +27,11 @@ def run(settings: Settings, *, seconds: float, script: bool, console: Console) -
 
 
 def play_sessions(settings: Settings, file: Path, *, speed: float, console: Console) -> None:
-    """Play the real charging sessions of `file`; those without an end are named."""
-    from chargewell.replay import play
-    from simulator.sessions_file import messages_of, read_sessions
-
-    sessions = read_sessions(file)
-    lines = messages_of(sessions)
-    sent = play(lines, settings.mqtt, speed=speed)
-    console.print(f"{len(sessions.sessions):,} sessions as {sent:,} messages were acknowledged")
-    for session in sessions.open:
-        console.print(f"no disconnect time, played with an open end: {session}", markup=False)
+    """Play the real charging sessions of `file`; those without an end, or with odd times, are named."""
+    report = Played()
+    messages = list(lines(load(file), report=report))
+    sent = play(messages, settings.mqtt, speed=speed)
+    console.print(f"{report.sessions:,} sessions, {report.readings:,} readings, as {sent:,} messages that were acknowledged")
+    for name, ids in (("played with an open end, they have no disconnect time", report.open), ("odd times", report.odd)):
+        if ids:
+            console.print(f"{len(ids)} {name}: {', '.join(ids)}", markup=False, highlight=False)
