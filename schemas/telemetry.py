@@ -99,6 +99,7 @@ STATUSES: Final = (
 REJECT_REASONS: Final[dict[str, str]] = {
     "topic": "no adapter is bound to this topic",
     "station": "the station id in the topic is not a valid id",
+    "header": "the record does not carry the header that bridges write",
     "json": "the payload is not JSON",
     "schema": "the JSON does not fit the schema of this topic",
     "too_large": "the payload is larger than the limit",
