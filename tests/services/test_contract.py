@@ -1,7 +1,9 @@
 """What every service provider keeps; the providers are found in the registry."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,7 +14,7 @@ from contextlib import suppress
 import psutil
 import psycopg
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from chargewell.services import ServiceError, ServiceSettings, providers
@@ -43,11 +45,10 @@ def words_kafka(endpoint):
         {
             "bootstrap.servers": endpoint.bootstrap,
             "group.id": f"words-{uuid.uuid4().hex}",
-            "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
         }
     )
-    consumer.subscribe(["words"])
+    consumer.assign([TopicPartition("words", 0, OFFSET_BEGINNING)])
     found, deadline = set(), time.monotonic() + 15
     while time.monotonic() < deadline:
         message = consumer.poll(0.2)
@@ -81,6 +82,10 @@ def put_postgres(endpoint, word):
 def words_postgres(endpoint):
     with psycopg.connect(endpoint.dsn) as connection:
         return {word for (word,) in connection.execute("SELECT word FROM words")}
+
+
+def port_of(endpoint):
+    return int(re.search(r":(\d+)", endpoint.shown).group(1))
 
 
 @pytest.fixture
@@ -117,7 +122,7 @@ def start(provider, tmp_path):
     started = []
 
     def begin(**options):
-        started.append(provider.start(tmp_path / "service", note=lambda _: None, **options))
+        started.append(provider.start(tmp_path / "a service", note=lambda _: None, **options))
         return started[-1]
 
     yield begin
@@ -170,7 +175,21 @@ def test_a_second_start_in_the_folder_is_refused_with_the_owners_pid(provider, s
     with pytest.raises(
         ServiceError, match=rf"already runs from .*{tmp_path.name}.*process {os.getpid()}.*another folder"
     ):
-        provider.start(tmp_path / "service")
+        provider.start(tmp_path / "a service")
+
+
+@named(OWNED)
+def test_a_port_taken_meanwhile_is_replaced_and_the_data_stays(kind, start, put, words):
+    first = start()
+    put(kind, first.endpoint, "kept")
+    port = port_of(first.endpoint)
+    first.stop()
+
+    with socket.create_server(("127.0.0.1", port)):
+        second = start()
+
+        assert port_of(second.endpoint) != port
+        assert "kept" in words(kind, second.endpoint)
 
 
 @named(OWNED)
@@ -194,7 +213,7 @@ def test_a_killed_owner_leaves_no_orphan_and_the_folder_can_be_used_at_once(kind
         from pathlib import Path
         from chargewell.services import ServiceSettings, providers
         one = next(one for one in providers(ServiceSettings(), {kind!r}) if one.name == {name!r})
-        print(one.start(Path({str(tmp_path / "service")!r}), note=lambda _: None).pid, flush=True)
+        print(one.start(Path({str(tmp_path / "a service")!r}), note=lambda _: None).pid, flush=True)
         time.sleep(600)
     """
     owner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
