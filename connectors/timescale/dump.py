@@ -28,7 +28,7 @@ def dump(conn: psycopg.Connection[Any], names: Names) -> tuple[str, str]:
     views = [_view(*row) for row in conn.execute(query("dump_views"), which)]
     shared = [*tables, "\n".join(text for text in indexes if text not in brin), "\n".join(views)]
     found = conn.execute("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
-    own = brin if found is None else [row[0] for row in conn.execute(query("dump_hypertables"), which)]
+    own = brin if found is None else brin + [row[0] for row in conn.execute(query("dump_hypertables"), which)]
     return "\n\n".join(shared), "\n".join(own)
 
 

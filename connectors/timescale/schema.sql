@@ -747,12 +747,15 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 
 -- edition: plain
 CREATE INDEX anomaly_score_at ON anomaly_score USING brin (at) WITH (autosummarize='on');
-CREATE INDEX event_at ON event USING brin (at) WITH (autosummarize='on');
+CREATE INDEX event_times ON event USING brin (at, received_at) WITH (autosummarize='on');
 CREATE INDEX reading_1m_at ON reading_1m USING brin (at) WITH (autosummarize='on');
-CREATE INDEX reading_at ON reading USING brin (at) WITH (autosummarize='on');
-CREATE INDEX reading_other_at ON reading_other USING brin (at) WITH (autosummarize='on');
+CREATE INDEX reading_other_times ON reading_other USING brin (at, received_at) WITH (autosummarize='on');
+CREATE INDEX reading_times ON reading USING brin (at, received_at) WITH (autosummarize='on');
 
 -- edition: timescaledb
+CREATE INDEX event_times ON event USING brin (at, received_at) WITH (autosummarize='on');
+CREATE INDEX reading_other_times ON reading_other USING brin (at, received_at) WITH (autosummarize='on');
+CREATE INDEX reading_times ON reading USING brin (at, received_at) WITH (autosummarize='on');
 -- HYPERTABLE anomaly_score by at, chunks of 7 days
 -- HYPERTABLE event by at, chunks of 30 days
 -- HYPERTABLE reading by at, chunks of 1 day
