@@ -1,0 +1,222 @@
+"""Normalise: polls of `ev.raw` become batches in order, in canonical units. It takes any bytes and never raises."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.adapters import canonical, headers
+from connectors.adapters.canonical_structs import ERRORS, ReadingDecoder, refused_for
+from connectors.adapters.gather import Gather
+from connectors.adapters.limits import Limits
+from connectors.adapters.lines import Happened, Line, Refusal, Refused
+from connectors.adapters.ocpp16 import ocpp16
+from connectors.adapters.ocpp201 import ocpp201
+from connectors.adapters.ocpp_calls import Calls
+from connectors.adapters.ocpp_frames import Message
+from connectors.adapters.routes import Route, Routes, TopicBinding
+from connectors.adapters.tokens import token_hasher
+from models.columns import Batch
+from schemas.telemetry import RETAINED, BridgeBeat, RawRecord, Reject
+
+_CANONICAL: Final[Mapping[str, Callable[[bytes], list[Line]]]] = {
+    "event": canonical.event,
+    "heartbeat": canonical.heartbeat,
+    "connection": canonical.connection,
+}
+_OCPP: Final[Mapping[str, Callable[[Message, Calls], list[Line]]]] = {"ocpp16": ocpp16, "ocpp201": ocpp201}
+_FAR_US: Final = 2**62
+_beat: Final = msgspec.json.Decoder(BridgeBeat).decode
+
+
+@dataclass(slots=True)
+class Normalised:
+    """A batch, and for `ev.rejects` each of its rejects with the payload and the key of the raw record it is about."""
+
+    batch: Batch
+    rejected: list[tuple[Reject, bytes, bytes]]
+
+
+@dataclass(slots=True)
+class _Poll:
+    """The records of a poll by column; `routes[route[i]]` is the route of record i."""
+
+    keys: Sequence[bytes]
+    payloads: Sequence[bytes]
+    headers: Sequence[bytes]
+    routes: list[Route]
+    route: NDArray[np.int32]
+
+
+class Normaliser:
+    """Reads raw records of any partitions. Its only state is the memory of open OCPP calls and sessions, and log time.
+
+    `hash_key` is the key under which RFID and contract ids are hashed. `bindings` say how topics beyond our own are read.
+    A poll of `reading` messages costs about 0.7 us a message, an OCPP frame about 15 us.
+    """
+
+    VERSION: Final = 1
+
+    def __init__(self, hash_key: bytes, limits: Limits | None = None, bindings: Iterable[TopicBinding] = ()) -> None:
+        self._limits = limits or Limits()
+        self._hashed = token_hasher(hash_key)
+        self._routes = Routes(bindings)
+        self._decoder = ReadingDecoder()
+        self._calls = Calls()
+        self._now: dict[int, int] = {}
+        self._bridges: dict[bytes, str | None] = {}
+
+    def normalise(self, partition: int, records: Sequence[RawRecord]) -> Normalised:
+        """The lines of `records` (at least one, in order of offset) in order of arrival."""
+        offsets, keys, payloads, topics, cws = zip(*records, strict=True)
+        head = headers.read(cws)
+        met = dict.fromkeys(topics)
+        places = dict(zip(met, range(len(met)), strict=True))
+        route = np.fromiter(map(places.__getitem__, topics), np.int32, len(topics))
+        poll = _Poll(keys, payloads, cws, [self._routes.route(topic) for topic in met], route)
+        now = self._log_time(partition, head)
+        gather = Gather(
+            np.array(offsets, np.int64),
+            head.received_at,
+            np.where(head.retain, RETAINED, 0).astype(np.uint8),
+            round(self._limits.clock_ahead_s * 1e6),
+        )
+        now = max(now, self._beats(gather, poll, np.flatnonzero(head.type == headers.HEARTBEAT)))
+        self._now[partition] = now
+        for i in np.flatnonzero(head.type == headers.BROKEN).tolist():
+            self._reject(gather, poll, i, Refused("header", "not as a bridge writes it"))
+        self._messages(gather, poll, head.type == headers.MESSAGE)
+        served = self._served(poll, np.flatnonzero(head.type == headers.MESSAGE))
+        batch = gather.batch(partition, offsets[0], offsets[-1], now, served)
+        places_of = gather.rejected_records()
+        rejected = [(r, payloads[i], keys[i]) for r, i in zip(batch.rejects, places_of, strict=True)]
+        return Normalised(batch, rejected)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data; a few hundred bytes for each station that speaks OCPP."""
+        return {"v": self.VERSION, "calls": self._calls.snapshot(), "now": dict(self._now)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a snapshot; ValueError for a version that this one does not know."""
+        if state.get("v") != self.VERSION:
+            raise ValueError(f"state of normalise of version {state.get('v')}, this is {self.VERSION}")
+        self._calls.restore(state["calls"])
+        self._now = {int(partition): int(now) for partition, now in state["now"].items()}
+
+    def _log_time(self, partition: int, head: headers.Headers) -> int:
+        """The newest receive time so far, which also stands for that of records whose header cannot be read."""
+        now = max(self._now.get(partition, 0), int(head.received_at[head.type == headers.MESSAGE].max(initial=0)))
+        head.received_at[head.type == headers.BROKEN] = now
+        return now
+
+    def _beats(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> int:
+        newest = 0
+        for i in places.tolist():
+            try:
+                beat = _beat(poll.payloads[i])
+            except ERRORS as error:
+                self._reject(gather, poll, i, refused_for(error))
+                continue
+            if max(map(abs, (beat.at, beat.since, beat.received, beat.confirmed, beat.unconfirmed))) > _FAR_US:
+                self._reject(gather, poll, i, Refused("schema", "a number of the heartbeat is out of range"))
+                continue
+            gather.add_beat(i, beat)
+            newest = max(newest, beat.at)
+        return newest
+
+    def _messages(self, gather: Gather, poll: _Poll, wanted: NDArray[np.bool_]) -> None:
+        limit = self._limits.payload_bytes
+        if max(map(len, poll.payloads)) > limit:
+            large = np.fromiter(map(len, poll.payloads), np.int64, len(poll.payloads)) > limit
+            for i in np.flatnonzero(large & wanted).tolist():
+                detail = f"{len(poll.payloads[i])} bytes, the limit is {limit}"
+                self._reject(gather, poll, i, Refused("too_large", detail))
+            wanted = wanted & ~large
+        reading = np.array([r.adapter == "reading" for r in poll.routes])[poll.route] & wanted
+        self._readings(gather, poll, np.flatnonzero(reading))
+        for i in np.flatnonzero(wanted & ~reading).tolist():
+            self._one(gather, poll, i)
+
+    def _readings(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> None:
+        """All `reading` messages at once; one by one where a defect of ours shows, so that it costs one message."""
+        if len(places) == 0:
+            return
+        try:
+            self._read_readings(gather, poll, places)
+        except Exception:  # noqa: BLE001 - told below, by message
+            for i in places.tolist():
+                try:
+                    self._read_readings(gather, poll, np.array([i], np.intp))
+                except Exception as error:  # noqa: BLE001 - a defect is a reject and must not stop the others
+                    self._reject(gather, poll, i, _defect(error))
+
+    def _read_readings(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> None:
+        whole = len(places) == len(poll.payloads)
+        payloads = poll.payloads if whole else [poll.payloads[i] for i in places.tolist()]
+        stations = [route.key for route in poll.routes]
+        made, refused = canonical.readings(
+            gather, self._decoder, places, payloads, stations, poll.route if whole else poll.route[places]
+        )
+        for rows in made:
+            gather.add_columns(rows)
+        for i, answer in refused:
+            self._reject(gather, poll, int(places[i]), answer)
+
+    def _one(self, gather: Gather, poll: _Poll, i: int) -> None:
+        route = poll.routes[poll.route[i]]
+        try:
+            if route.adapter == "readings":
+                for rows in canonical.columns(gather, i, route.key, poll.payloads[i]):
+                    gather.add_columns(rows)
+            else:
+                gather.add(i, route.key, route.topic, self._lines(route, poll.payloads[i], int(gather.received_at[i])))
+        except Refusal as refusal:
+            self._reject(gather, poll, i, refusal.refused)
+        except Exception as error:  # noqa: BLE001 - a defect is a reject and must not stop the others
+            self._reject(gather, poll, i, _defect(error))
+
+    def _lines(self, route: Route, payload: bytes, received_at: int) -> list[Line]:
+        if route.adapter in _OCPP:
+            ahead_us = round(self._limits.clock_ahead_s * 1e6)
+            said = Message(route.key, route.said_by_station, payload, received_at, ahead_us, self._hashed)
+            return _OCPP[route.adapter](said, self._calls)
+        if route.adapter in _CANONICAL:
+            return [self._without_token(line) for line in _CANONICAL[route.adapter](payload)]
+        raise Refusal(route.reason, route.detail)
+
+    def _without_token(self, line: Line) -> Line:
+        if isinstance(line, Happened) and "token" in line.data:
+            return line._replace(data=line.data | {"token": self._hashed(line.data["token"].strip())})
+        return line
+
+    def _reject(self, gather: Gather, poll: _Poll, i: int, refused: Refused) -> None:
+        route = poll.routes[poll.route[i]]
+        gather.reject(i, route.key, route.topic, refused)
+
+    def _served(self, poll: _Poll, places: NDArray[np.intp]) -> dict[str, str]:
+        """Station -> the bridge that brought the newest message that it said."""
+        last = np.full(len(poll.routes), -1, np.intp)
+        last[poll.route[places]] = places
+        served: dict[str, str] = {}
+        for k in np.argsort(last).tolist():
+            route = poll.routes[k]
+            if last[k] >= 0 and route.said_by_station and route.key != route.topic:
+                bridge = self._bridge(poll.headers[last[k]])
+                if bridge is not None:
+                    served[route.key] = bridge
+        return served
+
+    def _bridge(self, header: bytes) -> str | None:
+        name = header.rpartition(b"|")[0].rpartition(b"|")[2]
+        if name not in self._bridges:
+            if len(self._bridges) >= 1_000:
+                self._bridges.clear()
+            self._bridges[name] = headers.bridge_of(header)
+        return self._bridges[name]
+
+
+def _defect(error: Exception) -> Refused:
+    return Refused("adapter", type(error).__name__)
