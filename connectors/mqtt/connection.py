@@ -6,18 +6,17 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import structlog
 from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from connectors.mqtt.buffered import BufferedClient
+from connectors.mqtt.dialing import NAMES, SESSION_TAKEN_OVER, UNSUPPORTED_VERSION, Dialing, Will
 from connectors.mqtt.errors import MqttRefusedError
 from connectors.mqtt.settings import MqttSettings
 
@@ -25,25 +24,8 @@ log = structlog.get_logger(__name__)
 
 PACKETS_A_STEP: Final = 500
 _FIRST_PAUSE_S: Final = 0.2
+_HANG_UPS: Final = 2  # this often in a row the broker hangs up without an answer before the other version is tried
 _STEADY_S: Final = 5.0  # a connection that lived this long was a good one: the next pause is short again
-
-_UNSUPPORTED_VERSION: Final = 132
-_REFUSALS: Final = {
-    133: "the client id {client_id!r} is not accepted (setting mqtt.client_id)",
-    134: "wrong login or password (settings mqtt.user and mqtt.password)",
-    135: "the login {user!r} may not connect (settings mqtt.user and mqtt.password, and the broker's access list)",
-    140: "the broker wants another kind of authentication than login and password",
-    _UNSUPPORTED_VERSION: "the broker does not speak MQTT {protocol} (setting mqtt.protocol)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker shall say when this client vanishes without a word; QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
 
 
 class Owner(Protocol):
@@ -65,8 +47,8 @@ class Owner(Protocol):
 class Connection:
     """A connection that keeps itself up for as long as `step` is called; not thread-safe but for `wake`.
 
-    With protocol `auto` it tries MQTT 5 and, when the broker refuses that or hangs up on it, 3.1.1; what worked first is
-    kept. A refusal by the broker (login, client id) is raised from `step` if there never was a connection, and otherwise
+    With protocol `auto` it tries MQTT 5 and, when the broker refuses that or hangs up on it twice, 3.1.1; what worked first
+    is kept. A refusal by the broker (login, client id) is raised from `step` if there never was a connection, and otherwise
     logged and tried again, since then it is the broker that changed. Pauses between attempts double, with jitter.
     The one step that blocks is connecting, for `connect_timeout_s` at most.
     """
@@ -81,13 +63,15 @@ class Connection:
         receive_maximum: int = 65_535,
         will: Will | None = None,
     ) -> None:
-        self._settings, self._owner, self._will = settings, owner, will
-        self._client_id, self._persistent, self._receive_maximum = client_id, persistent, receive_maximum
+        self._settings, self._owner = settings, owner
+        self._dialing = Dialing(settings, client_id, persistent, receive_maximum, will)
         self.connected = False
         self.ever_connected = False
         self.version = MQTTProtocolVersion.MQTTv311 if settings.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5
         self.client = self._make_client()
         self._error: Exception | None = None
+        self._answered = False
+        self._hung_up = 0
         self._attempts = 0
         self._next_attempt = 0.0
         self._since = 0.0
@@ -156,24 +140,7 @@ class Connection:
 
     # -- connecting ---------------------------------------------------------------------------------------------------
     def _make_client(self) -> BufferedClient:
-        five = self.version == MQTTProtocolVersion.MQTTv5
-        client = BufferedClient(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            clean_session=None if five else not self._persistent,
-            protocol=self.version,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        settings = self._settings
-        if settings.user is not None:
-            client.username_pw_set(settings.user, settings.password.get_secret_value() if settings.password else None)
-        if settings.secure:
-            client.tls_set_context(_tls(settings))
-        if self._will is not None:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
-        client.max_inflight_messages = 0  # the owner bounds what it sends
-        client.connect_timeout = settings.connect_timeout_s
+        client = self._dialing.client(self.version)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -188,12 +155,13 @@ class Connection:
             self._sleep(min(pause, timeout_s))
             return
         self._attempts += 1
+        self._answered = False
         try:
             if self.ever_connected:
                 self.client.reconnect()
             else:
                 self.client = self._make_client()
-                self._first_connect()
+                self._dialing.connect(self.client, self.version)
         except ssl.SSLCertVerificationError as error:
             self._refuse(f"its certificate is not trusted: {error.verify_message} (settings mqtt.ca and mqtt.host)")
         except OSError as error:
@@ -201,22 +169,6 @@ class Connection:
         else:
             self._since = self._pinged = time.monotonic()
             self._send()
-
-    def _first_connect(self) -> None:
-        settings = self._settings
-        if self.version != MQTTProtocolVersion.MQTTv5:
-            self.client.connect(settings.host, settings.port, settings.keepalive_s)
-            return
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.ReceiveMaximum = self._receive_maximum
-        properties.SessionExpiryInterval = settings.session_expiry_s if self._persistent else 0
-        self.client.connect(
-            settings.host,
-            settings.port,
-            settings.keepalive_s,
-            clean_start=not self._persistent,
-            properties=properties,
-        )
 
     def _pause(self, reason: str) -> None:
         """Try again later: 0.2 s, doubling, with jitter so that a fleet does not come back as one."""
@@ -237,22 +189,19 @@ class Connection:
     def _on_connect(
         self, _client: Any, _userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        self._answered = True
         if not reason.is_failure:
             self.connected = self.ever_connected = True
             self._since = time.monotonic()
             maximum = getattr(properties, "ReceiveMaximum", 65_535)
             log.info(
-                "mqtt: connected", broker=self._settings.shown, mqtt=self._version_name, session=flags.session_present
+                "mqtt: connected", broker=self._settings.shown, mqtt=NAMES[self.version], session=flags.session_present
             )
             self._owner.on_connected(flags.session_present, maximum)
-        elif reason.value == _UNSUPPORTED_VERSION and self._may_change_version:
-            log.info("mqtt: the broker does not speak this version", mqtt=self._version_name)
-        elif reason.value in _REFUSALS:
-            self._refuse(
-                _REFUSALS[reason.value].format(
-                    client_id=self._client_id, user=self._settings.user, protocol=self._version_name
-                )
-            )
+        elif reason.value == UNSUPPORTED_VERSION and self._change_version():
+            log.info("mqtt: the broker refuses this version, trying the other", mqtt=str(reason))
+        elif why := self._dialing.refusal(reason, self.version):
+            self._refuse(why)
         else:
             log.warning("mqtt: the broker refuses for now", broker=self._settings.shown, reason=str(reason))
 
@@ -266,12 +215,19 @@ class Connection:
             if time.monotonic() - self._since >= _STEADY_S:
                 self._attempts = 0
             self._owner.on_lost()
-        elif self._may_change_version:
-            five = self.version == MQTTProtocolVersion.MQTTv5
-            self.version = MQTTProtocolVersion.MQTTv311 if five else MQTTProtocolVersion.MQTTv5
-            if five:
-                return  # at once
-        self._pause(str(reason) + (_TAKEN_OVER if reason.value == 142 else ""))
+        elif not self._answered:
+            self._hung_up += 1
+            if self._hung_up % _HANG_UPS == 0:
+                self._change_version()
+        self._pause(f"{reason}{_TAKEN_OVER if reason.value == SESSION_TAKEN_OVER else ''}")
+
+    def _change_version(self) -> bool:
+        """Turn to the other version, where settings leave the choice and none has worked yet."""
+        if self._settings.protocol != "auto" or self.ever_connected:
+            return False
+        five = self.version == MQTTProtocolVersion.MQTTv5
+        self.version = MQTTProtocolVersion.MQTTv311 if five else MQTTProtocolVersion.MQTTv5
+        return True
 
     def _on_subscribe(
         self, _client: Any, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
@@ -279,17 +235,9 @@ class Connection:
         for topic_filter, reason in zip(self._settings.filters, reasons, strict=False):
             if reason.is_failure:
                 self._error = MqttRefusedError(
-                    f"the MQTT broker {self._settings.shown} does not let {self._settings.user or 'an anonymous client'} "
-                    f"read {topic_filter}: {reason} (setting mqtt.filters, and the broker's access list)"
+                    f"the MQTT broker {self._settings.shown} does not let "
+                    f"{self._settings.user or 'an anonymous client'} read {topic_filter}: {reason} (setting mqtt.filters, and the broker's access list)"
                 )
-
-    @property
-    def _may_change_version(self) -> bool:
-        return self._settings.protocol == "auto" and not self.ever_connected
-
-    @property
-    def _version_name(self) -> str:
-        return "5" if self.version == MQTTProtocolVersion.MQTTv5 else "3.1.1"
 
     # -- input and output ---------------------------------------------------------------------------------------------
     def _wait(self, timeout_s: float, may_read: Callable[[], bool]) -> bool:
@@ -368,10 +316,3 @@ _TAKEN_OVER: Final = ": another client uses the same client id (setting mqtt.cli
 
 def _later(_client: Any, _userdata: Any, _sock: Any) -> None:
     """paho has something to write. That this callback is set makes it leave writing to `step`, in larger pieces."""
-
-
-def _tls(settings: MqttSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
-    if settings.cert is not None:
-        context.load_cert_chain(settings.cert, settings.key)
-    return context

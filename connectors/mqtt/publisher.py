@@ -10,7 +10,8 @@ from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from connectors.mqtt.connection import Connection, Will
+from connectors.mqtt.connection import Connection
+from connectors.mqtt.dialing import Will
 from connectors.mqtt.errors import MqttError, MqttTimeoutError, MqttUnreachableError
 from connectors.mqtt.settings import MqttSettings
 
