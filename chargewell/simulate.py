@@ -31,7 +31,12 @@ def play_sessions(settings: Settings, file: Path, *, speed: float, console: Cons
     report = Played()
     messages = list(lines(load(file), report=report))
     sent = play(messages, settings.mqtt, speed=speed)
-    console.print(f"{report.sessions:,} sessions, {report.readings:,} readings, as {sent:,} messages that were acknowledged")
-    for name, ids in (("played with an open end, they have no disconnect time", report.open), ("odd times", report.odd)):
+    console.print(
+        f"{report.sessions:,} sessions, {report.readings:,} readings, as {sent:,} messages that were acknowledged"
+    )
+    for name, ids in (
+        ("played with an open end, they have no disconnect time", report.open),
+        ("odd times", report.odd),
+    ):
         if ids:
             console.print(f"{len(ids)} {name}: {', '.join(ids)}", markup=False, highlight=False)
