@@ -6,11 +6,9 @@ from typing import Any, Final
 
 import structlog
 from bytewax.dataflow import Dataflow
-from pipelines.normalise import Normalising, normalised, publish
-from pipelines.sessions import sessions
-from pipelines.store import store
 from pipelines.uptime import uptime
 
+from chargewell.rebuild import rebuild as make_anew
 from chargewell.settings import Settings
 from connectors.bytewax_io import AlertSink, DatabaseSink, forget
 from connectors.bytewax_io import run_flow as run_dataflow
@@ -22,6 +20,9 @@ from pipelines import Seed
 from pipelines.anomaly import anomaly
 from pipelines.derive import Outlets, telemetry
 from pipelines.fused import fused
+from pipelines.normalise import Normalising, normalised, publish
+from pipelines.sessions import sessions
+from pipelines.store import store
 
 log = structlog.get_logger(__name__)
 
@@ -66,16 +67,19 @@ def _seed(states: Mapping[str, Mapping[str, Any]]) -> Seed | None:
     return states.get if states else None
 
 
-def build(settings: Settings, name: str) -> Dataflow:
-    """The dataflow `name`, ready to run. UnknownFlowError for a name that is none."""
+def build(settings: Settings, name: str, starts: Mapping[int, int] | None = None) -> Dataflow:
+    """The dataflow `name`, ready to run. UnknownFlowError for a name that is none.
+
+    `starts` (partition -> raw offset) is where a flow that reads `ev.raw` begins without a recovery store.
+    """
     kafka = settings.kafka
     if name == "normalise":
         flow = Dataflow("normalise")
-        batches, rejects = normalised(flow, kafka, normalising(settings), group="normalise")
+        batches, rejects = normalised(flow, kafka, normalising(settings), group="normalise", starts=starts)
         publish(batches, rejects, kafka)
         return flow
     if name == "all":
-        return fused(kafka, normalising(settings), outlets(settings))
+        return fused(kafka, normalising(settings), outlets(settings), starts=starts)
     if name not in DERIVED:
         raise UnknownFlowError(name)
     flow = Dataflow(name)
@@ -93,10 +97,12 @@ def run(settings: Settings, name: str, *, rebuild: bool = False) -> None:
     if name not in NAMES:
         raise UnknownFlowError(name)
     folder = recovery_dir(settings, name)
+    starts = None
     if rebuild:
-        from chargewell.rebuild import rebuild as make_anew
-
-        make_anew(settings, tuple(DERIVED) if name == "all" else (name,))
+        made = make_anew(settings, tuple(DERIVED) if name == "all" else (name,))
+        starts = made if name in ("all", "normalise") else None
         forget(folder)
     log.info("flow starts", flow=name, recovery=str(folder))
-    run_dataflow(build(settings, name), folder, epoch_interval_s=settings.flows.epoch_s, workers=settings.flows.workers)
+    run_dataflow(
+        build(settings, name, starts), folder, epoch_interval_s=settings.flows.epoch_s, workers=settings.flows.workers
+    )

@@ -48,7 +48,9 @@ def rebuild(settings: Settings, names: tuple[str, ...]) -> dict[int, int]:
     try:
         with connect(settings.database, application="chargewell rebuild") as conn:
             known = facts(conn)
-            stored = dict(conn.execute("SELECT shard, origin FROM flow_progress WHERE flow = 'store'").fetchall())
+            stored: dict[str, int] = dict(
+                conn.execute("SELECT shard, origin FROM flow_progress WHERE flow = 'store'").fetchall()
+            )
             for partition in range(settings.kafka.partitions):
                 shard = shard_name(partition)
                 for writer in writers:

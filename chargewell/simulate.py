@@ -10,7 +10,7 @@ from chargewell.settings import Settings
 from connectors.stopping import stop_on_signals, stopping
 from simulator.run import run_live, world_of
 from simulator.script import Script
-from simulator.sessions_file import Played, lines, load
+from simulator.sessions_file import messages_of, read_sessions
 
 
 def run(settings: Settings, *, seconds: float, script: bool, console: Console) -> None:
@@ -28,15 +28,14 @@ def run(settings: Settings, *, seconds: float, script: bool, console: Console) -
 
 def play_sessions(settings: Settings, file: Path, *, speed: float, console: Console) -> None:
     """Play the real charging sessions of `file`; those without an end, or with odd times, are named."""
-    report = Played()
-    messages = list(lines(load(file), report=report))
-    sent = play(messages, settings.mqtt, speed=speed)
+    real = read_sessions(file)
+    sent = play(messages_of(real), settings.mqtt, speed=speed)
     console.print(
-        f"{report.sessions:,} sessions, {report.readings:,} readings, as {sent:,} messages that were acknowledged"
+        f"{len(real.sessions):,} sessions, {real.energy_wh / 1e6:.1f} MWh, as {sent:,} messages that were acknowledged"
     )
     for name, ids in (
-        ("played with an open end, they have no disconnect time", report.open),
-        ("odd times", report.odd),
+        ("have no disconnect time and were played with an open end", real.open),
+        ("have odd times", real.odd),
     ):
         if ids:
             console.print(f"{len(ids)} {name}: {', '.join(ids)}", markup=False, highlight=False)

@@ -19,13 +19,14 @@ def fused(
     outlets: Outlets,
     *,
     publish_telemetry: bool = True,
+    starts: Mapping[int, int] | None = None,
     until: Mapping[int, int] | None = None,
 ) -> Dataflow:
     """The flow `all`. The batches that the operators take are those that `ev.telemetry` gets; `publish_telemetry` off spares
-    the packing where nobody else reads that topic (the audit then cannot compare lines). `until` (partition -> offset) makes it end, for measurements.
+    the packing where nobody else reads that topic (the audit then cannot compare lines). `starts` and `until` (partition -> raw offset) as in `PartitionSource`.
     """
     flow = Dataflow("all")
-    batches, rejects = normalised(flow, kafka, normalising, group="all", until=until)
+    batches, rejects = normalised(flow, kafka, normalising, group="all", starts=starts, until=until)
     publish(batches if publish_telemetry else None, rejects, kafka)
     store(batches, outlets)
     sessions(batches, outlets)

@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from queue import Full, Queue
 from typing import Any, Final
 
+from chargewell.rebuild import OPERATORS
 from chargewell.settings import Settings
 from connectors.timescale import registry
 from connectors.timescale.pool import connect
 from connectors.timescale.sink import Writer
 from connectors.timescale.snapshots import save
-from models.anomaly.operator import AnomalyOperator
 from models.columns import Batch, Others, Readings
 from models.operator import Operator
-from models.sessions import Sessions
-from models.store import Store
-from models.uptime import Uptime
 from pipelines.history import backfill
 from schemas.assets import PortFacts
 from simulator.chunk import Chunk
@@ -101,17 +99,16 @@ def _put(target: "Queue[Batch | None]", item: Batch | None, running: list[Future
 
 
 def _work(settings: Settings, facts: _Facts, source: "Queue[Batch | None]") -> tuple[int, int, int]:
-    operators: dict[str, Callable[[str], Operator]] = {
-        "store": lambda _shard: Store(),
-        "sessions": lambda _shard: Sessions(facts),
-        "uptime": lambda _shard: Uptime(facts),
-        "anomaly": lambda _shard: AnomalyOperator(facts),
-    }
+    operators = {name: partial(_operator, name, facts) for name in OPERATORS}
     done = backfill(_until_none(source), operators, lambda flow: Writer(settings.database, flow))
     with connect(settings.database, application="chargewell demo") as conn, conn.transaction():
         for name, shard, state in done.seeds():
             save(conn, name, shard, state)
     return done.readings, done.events, sum(alert.revision == 1 for alert in done.alerts)
+
+
+def _operator(name: str, facts: _Facts, _shard: str) -> Operator:
+    return OPERATORS[name](facts)
 
 
 def _until_none(source: "Queue[Batch | None]") -> Iterator[Batch]:

