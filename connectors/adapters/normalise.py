@@ -28,7 +28,7 @@ _CANONICAL: Final[Mapping[str, Callable[[bytes], list[Line]]]] = {
     "connection": canonical.connection,
 }
 _OCPP: Final[Mapping[str, Callable[[Message, Calls], list[Line]]]] = {"ocpp16": ocpp16, "ocpp201": ocpp201}
-_FAR_US: Final = 2**62
+_FAR: Final = 2**62
 _beat: Final = msgspec.json.Decoder(BridgeBeat).decode
 
 
@@ -47,6 +47,7 @@ class _Poll:
     keys: Sequence[bytes]
     payloads: Sequence[bytes]
     headers: Sequence[bytes]
+    withheld: Sequence[int]
     routes: list[Route]
     route: NDArray[np.int32]
 
@@ -71,12 +72,12 @@ class Normaliser:
 
     def normalise(self, partition: int, records: Sequence[RawRecord]) -> Normalised:
         """The lines of `records` (at least one, in order of offset) in order of arrival."""
-        offsets, keys, payloads, topics, cws = zip(*records, strict=True)
+        offsets, keys, payloads, topics, cws, withheld = zip(*records, strict=True)
         head = headers.read(cws)
         met = dict.fromkeys(topics)
         places = dict(zip(met, range(len(met)), strict=True))
         route = np.fromiter(map(places.__getitem__, topics), np.int32, len(topics))
-        poll = _Poll(keys, payloads, cws, [self._routes.route(topic) for topic in met], route)
+        poll = _Poll(keys, payloads, cws, withheld, [self._routes.route(topic) for topic in met], route)
         now = self._log_time(partition, head)
         gather = Gather(
             np.array(offsets, np.int64),
@@ -120,7 +121,7 @@ class Normaliser:
             except ERRORS as error:
                 self._reject(gather, poll, i, refused_for(error))
                 continue
-            if max(map(abs, (beat.at, beat.since, beat.received, beat.confirmed, beat.unconfirmed))) > _FAR_US:
+            if any(isinstance(n, int) and abs(n) > _FAR for n in msgspec.structs.astuple(beat)):
                 self._reject(gather, poll, i, Refused("schema", "a number of the heartbeat is out of range"))
                 continue
             gather.add_beat(i, beat)
@@ -129,11 +130,11 @@ class Normaliser:
 
     def _messages(self, gather: Gather, poll: _Poll, wanted: NDArray[np.bool_]) -> None:
         limit = self._limits.payload_bytes
-        if max(map(len, poll.payloads)) > limit:
-            large = np.fromiter(map(len, poll.payloads), np.int64, len(poll.payloads)) > limit
+        if any(poll.withheld) or max(map(len, poll.payloads)) > limit:
+            sizes = np.fromiter(map(max, map(len, poll.payloads), poll.withheld), np.int64, len(poll.payloads))
+            large = (sizes > limit) | np.array(poll.withheld, bool)
             for i in np.flatnonzero(large & wanted).tolist():
-                detail = f"{len(poll.payloads[i])} bytes, the limit is {limit}"
-                self._reject(gather, poll, i, Refused("too_large", detail))
+                self._reject(gather, poll, i, Refused("too_large", f"{sizes[i]} bytes, the limit is {limit}"))
             wanted = wanted & ~large
         reading = np.array([r.adapter == "reading" for r in poll.routes])[poll.route] & wanted
         self._readings(gather, poll, np.flatnonzero(reading))

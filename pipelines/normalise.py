@@ -1,0 +1,139 @@
+"""The flow normalise: `ev.raw` -> `ev.telemetry` and `ev.rejects`. `normalised` is the part that the fused flow shares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import bytewax.operators as op
+import confluent_kafka as ck
+from bytewax.dataflow import Dataflow
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+
+from connectors.adapters.limits import Limits
+from connectors.adapters.normalise import Normalised, Normaliser
+from connectors.adapters.packed import RECORD_BYTES, pack_cut
+from connectors.adapters.routes import TopicBinding
+from connectors.bytewax_io import PartitionSource, Record, RejectSink, TelemetrySink
+from connectors.kafka import Headers, KafkaSettings
+from models.columns import Batch
+from pipelines import SnapshotError
+from schemas.telemetry import RawRecord, Reject
+
+Poll = tuple[int, list[RawRecord]]
+"""(partition, its records in order of offset, at least one)."""
+
+
+@dataclass(frozen=True)
+class Normalising:
+    """What normalise is told: the key under which ids are hashed, bounds, and topics beyond our own."""
+
+    token_key: bytes
+    limits: Limits = field(default_factory=Limits)
+    bindings: tuple[TopicBinding, ...] = ()
+
+    def normaliser(self) -> Normaliser:
+        """A new one, without memory."""
+        return Normaliser(self.token_key, self.limits, self.bindings)
+
+
+def normalised(
+    flow: Dataflow,
+    settings: KafkaSettings,
+    normalising: Normalising,
+    *,
+    group: str,
+    starts: Mapping[int, int] | None = None,
+    until: Mapping[int, int] | None = None,
+) -> tuple[KeyedStream[Batch], KeyedStream[Record]]:
+    """Read `ev.raw`; batches in order and the records for `ev.rejects`, both keyed by shard.
+
+    A batch is what one poll of one partition became. Records at or below the last offset of a shard are dropped.
+    """
+    source = PartitionSource(settings, settings.topics.raw, raw_records, group=group, starts=starts, until=until)
+    polls = op.input("raw", flow, source)
+    done = op.stateful_batch("normalise", polls, lambda state: _Logic(normalising, state))
+    batches = op.map_value("normalised", done, lambda item: item.batch)
+    rejects = op.flat_map_value("rejected", done, reject_records)
+    return batches, rejects
+
+
+def publish(
+    batches: KeyedStream[Batch] | None,
+    rejects: KeyedStream[Record],
+    settings: KafkaSettings,
+    *,
+    record_bytes: int = RECORD_BYTES,
+) -> None:
+    """Write batches to `ev.telemetry`, packed (None: not at all), and rejects to `ev.rejects`."""
+    if batches is not None:
+        packed = op.flat_map_value("packed", batches, lambda batch: pack_cut(batch, record_bytes))
+        op.output("telemetry", packed, TelemetrySink(settings))
+    op.output("rejects", rejects, RejectSink(settings))
+
+
+def raw_records(partition: int, messages: list[ck.Message]) -> Poll:
+    """Kafka messages as raw records; a missing header or value is empty."""
+    return partition, [_raw_record(message) for message in messages]
+
+
+def _raw_record(message: ck.Message) -> RawRecord:
+    headers: dict[str, Any] = dict(message.headers() or ())
+    return RawRecord(
+        message.offset() or 0,
+        message.key() or b"",
+        message.value() or b"",
+        headers.get("topic") or b"",
+        headers.get("cw") or b"",
+        _size(headers.get("too_large")),
+    )
+
+
+def _size(header: bytes | None) -> int:
+    return 0 if header is None else int(header) if header.isdigit() else 1
+
+
+def reject_records(done: Normalised) -> list[Record]:
+    """The records of `ev.rejects` that tell of what was refused: the payload as it came, and why."""
+    return [Record(payload, key, headers=_reason(reject)) for reject, payload, key in done.rejected]
+
+
+def _reason(reject: Reject) -> Headers:
+    words = {
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "topic": reject.topic,
+        "origin": str(reject.origin),
+        "seq": str(reject.seq),
+    }
+    return [(name, text.encode("utf-8", "replace")) for name, text in words.items()]
+
+
+class _Logic(StatefulBatchLogic[Poll, Normalised, Mapping[str, Any]]):
+    """The normaliser of one shard behind its origin mark."""
+
+    def __init__(self, normalising: Normalising, state: Mapping[str, Any] | None) -> None:
+        self._normaliser = normalising.normaliser()
+        self._origin = -1
+        if state is not None:
+            try:
+                self._origin = int(state["origin"])
+                self._normaliser.restore(state["normaliser"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise SnapshotError(
+                    f"normalise: the stored state cannot be taken up ({error}). It holds open OCPP calls and offsets only: "
+                    f"run chargewell flow normalise --rebuild"
+                ) from error
+
+    def on_batch(self, values: list[Poll]) -> tuple[list[Normalised], bool]:
+        """Normalise what is new; never discards the memory."""
+        out = []
+        for partition, records in values:
+            fresh = records if records[0].offset > self._origin else [r for r in records if r.offset > self._origin]
+            if fresh:
+                self._origin = fresh[-1].offset
+                out.append(self._normaliser.normalise(partition, fresh))
+        return out, StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """The last offset, and the memory of the normaliser, as plain data."""
+        return {"origin": self._origin, "normaliser": self._normaliser.snapshot()}
