@@ -56,7 +56,7 @@ class LiveFleet:
 
     # -- driving ------------------------------------------------------------------------------------------------------
     def advance(self, until_us: int) -> list[Out]:
-        """Live on to the last whole second not after `until_us`; what was said meanwhile, in order."""
+        """Live on to the last whole second not after `until_us`; what is said within the second after each, in order."""
         while self.now + US <= until_us:
             self._second()
         said = self.out[:]
@@ -128,7 +128,7 @@ class LiveFleet:
 
     def instant(self, station: int) -> int:
         """When a station says what happens in this second: whole milliseconds, each station at its own part of the second."""
-        return self.now - int(self._late[station])
+        return self.now + int(self._late[station])
 
     def when(self, port: int) -> int:
         """The instant of a port's station."""

@@ -67,7 +67,7 @@ class Reporter:
             charging, mouth = bool(truth.charging[i]), fleet.mouth(port)
             self._next[port] = fleet.now + self._pause(charging, mouth.up) * US
             row = {name: c[i] for name, c in exact.items() if c[i] == c[i]}
-            other = self._others(port, charging, None if there is None else there.at(np.array([i])))
+            other = self._others(port, charging, fx)
             session, number = fleet.guests.sessions.get(port), fleet.number(port)
             at = fleet.when(port)
             mouth.say(at, mouth.speak.reading(at, number, row, other, session, not mouth.up))
@@ -95,10 +95,7 @@ class Reporter:
         self._next_other[port] = self.fleet.now + _OTHER_US
         constants, jitter = self.fleet.world.constants, float(self.rng.standard_normal())
         if self.fleet.world.columns.dc[port]:
-            healthy = constants.isolation_kohm * (1 + 0.04 * jitter)
-            return {"isolation": round(healthy * (1.0 if fx is None else float(fx.isolation[0])), 1)}
-        return {
-            "pilot_voltage": round(
-                (constants.pilot_volts + 0.03 * jitter) * (1.0 if fx is None else float(fx.pilot[0])), 2
-            )
-        }
+            share = 1.0 if fx is None else float(fx.isolation[port])
+            return {"isolation": round(constants.isolation_kohm * (1 + 0.04 * jitter) * share, 1)}
+        share = 1.0 if fx is None else float(fx.pilot[port])
+        return {"pilot_voltage": round((constants.pilot_volts + 0.03 * jitter) * share, 2)}

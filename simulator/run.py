@@ -1,4 +1,4 @@
-"""A live network against the clock: simulate a second ahead, say each message when its time has come, hear commands."""
+"""A live network against the clock: simulate each second as it is over, say each message when its time has come, hear commands."""
 
 import time
 from collections import deque
@@ -64,6 +64,8 @@ def run_live(
     wires = Wires(settings, mqtt, [s.station for s in world.fleet.stations], live.hear, ledger)
     report = Report()
     try:
+        if ledger is not None:
+            ledger.labels(live.faults.labels())
         wires.open()
         until_us = begin_us + int(seconds * US) if seconds else None
         _drive(live, wires, report, until_us, stop, on_second)
@@ -88,8 +90,8 @@ def _drive(
         now_us = time.time_ns() // 1000
         if until_us is not None and now_us >= until_us:
             return
-        if live.now <= now_us:
-            ahead.extend(sorted(live.advance(now_us // US * US + US), key=lambda item: item.at_us))
+        if live.now + US <= now_us:
+            ahead.extend(sorted(live.advance(now_us), key=lambda item: item.at_us))
             if on_second is not None:
                 on_second(live, wires)
         due: list[Out] = []

@@ -9,11 +9,11 @@ integral of power both equal the recorded energy, whichever way the power is int
 import gzip
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -72,24 +72,57 @@ class RealSession(BaseModel):
         name = re.sub(r"[^A-Za-z0-9._:@-]", "-", self.station_id)[:64]
         return name if is_station(name) else f"S{name}"[:64]
 
+    @property
+    def implausible(self) -> bool:
+        """Whether the energy is more than its times allow: above 100 kW on average."""
+        last = self.disconnected if self.done is None else self.done
+        return last is not None and _us(last) < self._least
 
-@dataclass
-class Played:
-    """What was made of a file: the sessions that were played, and the ids of those with something to be told about.
+    @property
+    def charged_until(self) -> int:
+        """When charging ended (us): the recorded time where it is plausible, else the end, else a guess at 6.6 kW."""
+        last = None if self.disconnected is None else max(_us(self.disconnected), _us(self.connected) + US)
+        if self.done is not None and _us(self.done) >= self._least:
+            return _us(self.done) if last is None else min(_us(self.done), last)
+        return (
+            max(_us(self.connected) + int(self.kwh * 1000 / _ASSUMED_W * 3600 * US), self._least)
+            if last is None
+            else last
+        )
+
+    @property
+    def _least(self) -> int:
+        return _us(self.connected) + max(US, math.ceil(self.kwh * 1000 / _PLAUSIBLE_W * 3600) * US)
+
+
+@dataclass(frozen=True)
+class RealSessions:
+    """The sessions of a file in order of connection, and the ids of those with something to be told about.
 
     `open` have no disconnect time: they are played without an end. `odd` have times that their energy contradicts (more
     than 100 kW on average): where that is the time of done charging, they charge until they are disconnected.
     """
 
-    sessions: int = 0
-    readings: int = 0
-    energy_wh: float = 0.0
-    open: list[str] = field(default_factory=list)
-    odd: list[str] = field(default_factory=list)
+    sessions: list[RealSession]
+
+    @property
+    def open(self) -> list[str]:
+        """Ids of sessions without a disconnect time."""
+        return [s.session_id for s in self.sessions if s.disconnected is None]
+
+    @property
+    def odd(self) -> list[str]:
+        """Ids of sessions whose times their energy contradicts."""
+        return [s.session_id for s in self.sessions if s.implausible]
+
+    @property
+    def energy_wh(self) -> float:
+        """What all of them delivered."""
+        return 1000.0 * sum(s.kwh for s in self.sessions)
 
 
-def load(path: Path) -> list[RealSession]:
-    """The sessions of a file in order of connection. SessionsFileError for what is none, with the entry's number."""
+def read_sessions(path: Path) -> RealSessions:
+    """The sessions of a file. SessionsFileError for what is none, with the entry's number."""
     raw = path.read_bytes()
     try:
         entries = orjson.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
@@ -101,120 +134,82 @@ def load(path: Path) -> list[RealSession]:
         entries = entries.get("_items")
     if not isinstance(entries, list):
         raise SessionsFileError(f"{path}: not a list of charging sessions; give a file of the ACN kind")
-    found, seen = [], set()
+    found: dict[str, RealSession] = {}
     for number, entry in enumerate(entries, 1):
         try:
             session = RealSession.model_validate(entry)
-        except (ValidationError, TypeError, ValueError) as error:
-            why = (
-                f"{e['loc'][0]}: {e['msg']}"
-                if isinstance(error, ValidationError) and (e := error.errors()[0])["loc"]
-                else error
-            )
-            raise SessionsFileError(f"{path}, entry {number}: not a charging session ({why})") from error
-        if session.session_id in seen:
-            raise SessionsFileError(
-                f"{path}, entry {number}: session {session.session_id!r} stands in it twice; remove one"
-            )
-        seen.add(session.session_id)
-        found.append(session)
-    return sorted(found, key=lambda s: (s.connected, s.session_id))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise SessionsFileError(f"{path}, entry {number}: {place}: {first['msg']}; correct or remove it") from error
+        if session.session_id in found:
+            raise SessionsFileError(f"{path}, entry {number}: {session.session_id!r} stands in it twice; remove one")
+        found[session.session_id] = session
+    return RealSessions(sorted(found.values(), key=lambda s: (s.connected, s.session_id)))
 
 
-def lines(
-    sessions: Sequence[RealSession], cadence_s: float = CADENCE_S, report: Played | None = None
-) -> Iterator[Line]:
-    """The messages of `sessions` as a recording, in order of time; `report` is filled meanwhile.
+def messages_of(real: RealSessions, cadence_s: float = CADENCE_S) -> list[Line]:
+    """The messages of `real` as a recording, in order of time, a reading every `cadence_s` or oftener.
 
     Each station's register goes on from one session to the next. Readings come in blocks of up to 500 (`readings`), each
     told at the time of its last row. ValueError for a cadence that is not above zero.
     """
     if cadence_s <= 0:
         raise ValueError(f"a cadence of {cadence_s:g} s: it must be above zero")
-    report = report if report is not None else Played()
     registers: dict[str, float] = {}
     made: list[Line] = []
-    for session in sessions:
+    for session in real.sessions:
         if session.station not in registers:
             registers[session.station] = _START_WH
-            made.append(
-                _line(
-                    session.station, "event", _us(session.connected) - US, _status(session.connected, -1, "available")
-                )
-            )
-        made += _messages(session, registers, cadence_s, report)
-    made.sort(key=lambda line: line.at)
-    yield from made
+            made.append(_status(session, _us(session.connected) - US, "available"))
+        made += _messages(session, registers[session.station], cadence_s)
+        registers[session.station] += session.kwh * 1000
+    return sorted(made, key=lambda line: line.at)
 
 
-def _messages(session: RealSession, registers: dict[str, float], cadence_s: float, report: Played) -> list[Line]:
-    start, end, finish = _us(session.connected), _end(session, report), session.disconnected
-    begin_wh = registers[session.station]
-    energy = session.kwh * 1000
-    registers[session.station] = begin_wh + energy
-    report.sessions, report.energy_wh = report.sessions + 1, report.energy_wh + energy
-    said: list[Line] = []
-
-    def tell(at: int, payload: bytes, kind: str = "event") -> None:
-        said.append(_line(session.station, kind, at, payload))
-
-    tell(start, _status(session.connected, 0, "preparing"))
-    tell(start, event(start, 1, "session_start", {"session": session.session_id, "meter_wh": begin_wh}).payload)
-    tell(start, _status(session.connected, 0, "charging"))
-    for at, payload, rows in _readings(start, end, begin_wh, energy, cadence_s):
-        tell(at, payload, "readings")
-        report.readings += rows
-    if finish is None:
-        report.open.append(session.session_id)
+def _messages(session: RealSession, begin_wh: float, cadence_s: float) -> list[Line]:
+    start, end, energy = _us(session.connected), session.charged_until, session.kwh * 1000
+    begin = {"session": session.session_id, "meter_wh": round(begin_wh, 4)}
+    said = [
+        _status(session, start, "preparing"),
+        _event(session, start, "session_start", begin),
+        _status(session, start, "charging"),
+    ]
+    said += [_line(session, "readings", at, block) for at, block in _readings(start, end, begin_wh, energy, cadence_s)]
+    if session.disconnected is None:
         return said
-    over = max(_us(finish), end)
+    over = max(_us(session.disconnected), end)
     if over > end:
-        tell(end, event(end, 1, "status", {"status": "suspended_ev"}).payload)
-    data = {"session": session.session_id, "meter_wh": begin_wh + energy, "reason": "ev_disconnected"}
-    tell(over, event(over, 1, "session_end", data).payload)
-    tell(over, event(over, 1, "status", {"status": "available"}).payload)
-    return said
+        said.append(_status(session, end, "suspended_ev"))
+    close = {"session": session.session_id, "meter_wh": round(begin_wh + energy, 4), "reason": "ev_disconnected"}
+    return [*said, _event(session, over, "session_end", close), _status(session, over, "available")]
 
 
-def _end(session: RealSession, report: Played) -> int:
-    """When charging ended: the recorded time if the energy allows it, else when it was disconnected, else a guess."""
-    start, energy = _us(session.connected), session.kwh * 1000
-    least = start + max(US, math.ceil(energy / _PLAUSIBLE_W * 3600) * US)
-    last = None if session.disconnected is None else max(_us(session.disconnected), start + US)
-    done = None if session.done is None else _us(session.done)
-    if done is not None and done >= least:
-        return done if last is None else min(done, last)
-    if done is not None or (last is not None and last < least):
-        report.odd.append(session.session_id)
-    return max(start + int(energy / _ASSUMED_W * 3600 * US), least) if last is None else last
-
-
-def _readings(
-    start: int, end: int, begin_wh: float, energy: float, cadence_s: float
-) -> Iterator[tuple[int, bytes, int]]:
+def _readings(start: int, end: int, begin_wh: float, energy: float, cadence_s: float) -> Iterator[tuple[int, bytes]]:
     """Blocks of readings from `start` to `end`: power 0, then constant, then 0, on an even grid; register beside it."""
     steps = max(_LEAST_STEPS, math.ceil((end - start) / US / cadence_s))
-    at = [start + round((end - start) * i / steps / 1000) * 1000 for i in range(steps + 1)]
+    at = [(start + (end - start) * i // steps) // 1000 for i in range(steps + 1)]
     power = energy * 3600 * US / ((end - start) * (steps - 1) / steps)
-    powers = [0.0, *[power] * (steps - 1), 0.0]
     grid_h = (end - start) / steps / US / 3600
-    register = [begin_wh]
-    for one, two in pairwise(powers):
-        register.append(register[-1] + 0.5 * (one + two) * grid_h)
-    register[-1] = begin_wh + energy
+    powers = [0.0, *[power] * (steps - 1), 0.0]
+    risen = accumulate((0.5 * (one + two) * grid_h for one, two in pairwise(powers)), initial=begin_wh)
+    register = [*list(risen)[:-1], begin_wh + energy]
     for i in range(0, steps + 1, _ROWS):
-        rows = slice(i, min(i + _ROWS, steps + 1))
+        rows = slice(i, i + _ROWS)
         channels = {"power": [round(p, 4) for p in powers[rows]], "energy": [round(r, 4) for r in register[rows]]}
-        body = {"port": 1, "at": [a // 1000 for a in at[rows]], "channels": channels}
-        yield at[rows][-1], dumps(body), len(at[rows])
+        yield at[rows][-1] * 1000, dumps({"port": 1, "at": at[rows], "channels": channels})
 
 
-def _status(when: datetime, seconds: int, status: str) -> bytes:
-    return event(_us(when) + seconds * US, 1, "status", {"status": status}).payload
+def _status(session: RealSession, at: int, status: str) -> Line:
+    return _event(session, at, "status", {"status": status})
 
 
-def _line(station: str, kind: str, at: int, payload: bytes) -> Line:
-    return Line(f"ev/{station}/from/{kind}", payload, at)
+def _event(session: RealSession, at: int, kind: str, data: dict[str, Any]) -> Line:
+    return _line(session, "event", at, event(at, 1, kind, data).payload)
+
+
+def _line(session: RealSession, kind: str, at: int, payload: bytes) -> Line:
+    return Line(f"ev/{session.station}/from/{kind}", payload, at)
 
 
 def _us(when: datetime) -> int:
