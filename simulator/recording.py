@@ -81,7 +81,7 @@ def read(path: Path) -> Iterator[Line]:
 def _open(path: Path, mode: Literal["rb", "wb"]) -> Iterator[IO[bytes] | gzip.GzipFile]:
     with path.open(mode) as file:
         if path.suffix == ".gz":
-            with gzip.GzipFile(fileobj=file, mode=mode, mtime=0) as unpacked:
+            with gzip.GzipFile("", mode, fileobj=file, mtime=0) as unpacked:
                 yield unpacked
         else:
             yield file
