@@ -10,7 +10,7 @@ from control.change_log import CREDITS, note, record
 from control.incidents import known_id
 from control.jobs import defer
 from control.messages import tell
-from control.queries import Connection, Row, one, row
+from control.queries import Connection, NotThereError, Row, one, row
 from control.rules.credits import RULE, VERSION, Cut, Policy, Proposal, propose
 from control.settings import ControlSettings
 from schemas.alerts import Alert
@@ -109,10 +109,10 @@ def decide(
     because: str,
     now: datetime,
 ) -> Row:
-    """A person's word on a proposed credit. LookupError if there is none, CreditError if it was decided already."""
+    """A person's word on a proposed credit. NotThereError if there is none, CreditError if it was decided already."""
     credit = row(conn, "credit_of_id", credit_id=credit_id)
     if credit is None:
-        raise LookupError(f"there is no credit {credit_id}")
+        raise NotThereError(f"there is no credit {credit_id}")
     if credit["state"] != "proposed":
         raise CreditError(f"this credit is {credit['state']} already, by {credit['decided_by']}: it is decided once")
     state = "approved" if approve else "rejected"

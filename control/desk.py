@@ -10,7 +10,7 @@ from datetime import datetime
 from control import incidents, ladder
 from control.change_log import VERIFY, note, record
 from control.commands import lock_station
-from control.queries import Connection, Row, one, row, run
+from control.queries import Connection, NotThereError, Row, one, row, run
 from control.settings import ControlSettings
 from control.work_orders import OrderError, move, open_for
 from schemas.faults import catalogue
@@ -36,7 +36,7 @@ def press(
 ) -> Row:
     """Take a step with the order `number`, in the caller's transaction; the order afterwards.
 
-    `seen` is the state that the actor saw: if the order has moved on since, OrderError. LookupError for an unknown number,
+    `seen` is the state that the actor saw: if the order has moved on since, OrderError. NotThereError for an unknown number,
     NotAllowedError where the roles do not suffice, OrderError where a reason or finding lacks or there is no such step.
     """
     order = _order(conn, number)
@@ -63,7 +63,7 @@ def _order(conn: Connection, number: str) -> Row:
     """The order, with its station's lock and its row locked: the order of locks is the same everywhere."""
     known = row(conn, "order_station", number=number)
     if known is None:
-        raise LookupError(f"there is no work order {number}")
+        raise NotThereError(f"there is no work order {number}")
     lock_station(conn, known["station"])
     return one(conn, "order_of_number", number=number)
 
@@ -124,7 +124,7 @@ def order_by_hand(conn: Connection, settings: ControlSettings, incident_id: obje
     """An order that a person wants for an incident; the one that is active already if there is one."""
     known = row(conn, "incident_station", incident_id=incident_id)
     if known is None:
-        raise LookupError(f"there is no incident {incident_id}")
+        raise NotThereError(f"there is no incident {incident_id}")
     lock_station(conn, known["station"])
     incident = one(conn, "incident_of_id", incident_id=incident_id)
     order, _ = open_for(conn, settings, incident, catalogue()[incident["family"]], actor, now)

@@ -17,7 +17,7 @@ import psycopg
 import structlog
 from pydantic import ValidationError
 
-from connectors.kafka import KafkaError, KafkaSettings, check_message, consumer, watermarks
+from connectors.kafka import KafkaSettings, KafkaUnreachableError, check_message, consumer, watermarks
 from connectors.timescale.pool import advisory_key, connect
 from connectors.timescale.settings import DatabaseSettings
 from control.metrics import ALERT_AGE, ALERTS, REJECTS
@@ -60,7 +60,7 @@ class Intake:
         another intake runs, KafkaError for what waiting will not mend."""
         client = consumer(self._kafka, GROUP)
         try:
-            client.assign(self._positions(client))
+            self._assign(client, stop)
             while not stop.is_set():
                 try:
                     self._work(client, stop)
@@ -70,15 +70,19 @@ class Intake:
         finally:
             client.close()
 
-    def _positions(self, client: ck.Consumer) -> list[ck.TopicPartition]:
-        """Where to go on: after what was committed, at the beginning where nothing was."""
+    def _assign(self, client: ck.Consumer, stop: threading.Event) -> None:
+        """Go on after what was committed, at the beginning where nothing was; Kafka is waited for."""
         topic = self._kafka.topics.alerts
         parts = [ck.TopicPartition(topic, p) for p in range(self._kafka.partitions)]
-        try:
-            committed = client.committed(parts, timeout=self._kafka.timeout_s)
-        except ck.KafkaException as error:
-            raise KafkaError(f"the offsets of {topic} cannot be read: {error}") from error
-        return [self._position(client, part) for part in committed]
+        while not stop.is_set():
+            try:
+                committed = client.committed(parts, timeout=self._kafka.timeout_s)
+                client.assign([self._position(client, part) for part in committed])
+            except (ck.KafkaException, KafkaUnreachableError) as error:
+                log.warning("the alert topic cannot be read yet, trying again", topic=topic, error=str(error))
+                stop.wait(_PAUSE_S)
+            else:
+                return
 
     def _position(self, client: ck.Consumer, part: ck.TopicPartition) -> ck.TopicPartition:
         low, high = watermarks(client, self._kafka, part.topic, part.partition)

@@ -18,6 +18,10 @@ Row = dict[str, Any]
 _HEAD = re.compile(r"^-- (?P<name>[a-z_0-9]+): (?P<purpose>.+)$", re.MULTILINE)
 
 
+class NotThereError(LookupError):
+    """What was asked for by name is not there."""
+
+
 @cache
 def queries() -> dict[str, tuple[str, str]]:
     """Name -> (purpose, SQL) of every query. ValueError for a name that stands twice."""

@@ -79,7 +79,10 @@ async def _both(app: App) -> None:
 async def _rescue(app: App) -> None:
     """Give jobs back that a dead worker left behind: every task is harmless when done twice."""
     while True:
-        for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=_STALLED_S):
-            log.warning("a job of a worker that died is done again", task=job.task_name, job=job.id)
-            await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))
+        try:
+            for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=_STALLED_S):
+                log.warning("a job of a worker that died is done again", task=job.task_name, job=job.id)
+                await app.job_manager.retry_job(job, retry_at=datetime.now(UTC))
+        except procrastinate.exceptions.ConnectorException as error:
+            log.warning("the database is away, stalled jobs are looked for later", error=str(error))
         await asyncio.sleep(_BEAT_S)

@@ -37,3 +37,12 @@ WHERE incident_id = %(incident_id)s OR (order_id = %(order_id)s AND incident_id 
 -- notes_of_order: all that was said about an order and its incidents
 SELECT note_no, at, recorded_at, actor, kind, text, data FROM note
 WHERE order_id = %(order_id)s OR incident_id IN (SELECT incident_id FROM incident WHERE order_id = %(order_id)s) ORDER BY note_no;
+
+-- change_visible: whether a subject of the change log is at one of the sites
+SELECT 1 AS visible FROM (
+    SELECT station FROM incident WHERE %(kind)s = 'incident' AND incident_id::text = %(subject)s
+    UNION ALL SELECT station FROM work_order WHERE %(kind)s = 'work_order' AND number = %(subject)s
+    UNION ALL SELECT station FROM command WHERE %(kind)s = 'command' AND command_id::text = %(subject)s
+    UNION ALL SELECT p.station FROM credit c JOIN port p USING (port) WHERE %(kind)s = 'credit' AND c.credit_id::text = %(subject)s
+) AS found LEFT JOIN station s USING (station)
+WHERE %(sites)s::text[] IS NULL OR s.site = ANY(%(sites)s);

@@ -59,3 +59,7 @@ INSERT INTO report (incident_id, port, at, problem, text) VALUES (%(incident_id)
 
 -- incident_station: whose incident it is
 SELECT station FROM incident WHERE incident_id = %(incident_id)s;
+
+-- incident_to_join: the open incident that a report belongs to: the same family first, then any at the port or its station
+SELECT * FROM incident WHERE state = 'open' AND station = %(station)s AND (port = %(port)s OR port = %(station)s || '/0')
+ORDER BY (port = %(port)s AND family = %(family)s) DESC, opened_at LIMIT 1 FOR UPDATE;

@@ -1,0 +1,1 @@
+"""The API under /v1: JSON in and out, for machines with a token and pages with a session."""
