@@ -32,8 +32,8 @@ def derive(
 ) -> None:
     """Run an operator over `telemetry`; its rows go to the database under the flow `name`, its alerts to `ev.alerts`."""
     said = operate(name, telemetry, make_operator, outlets.seed(name))
-    op.output(f"{name}.rows", said, outlets.rows(name))
-    op.output(f"{name}.alerts", alerts_of(f"{name}.said", said), outlets.alerts(name))
+    op.output(f"{name}-rows", said, outlets.rows(name))
+    op.output(f"{name}-alerts", alerts_of(f"{name}-said", said), outlets.alerts(name))
 
 
 def telemetry(

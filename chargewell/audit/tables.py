@@ -7,6 +7,7 @@ import numpy as np
 from chargewell.audit.findings import Finding, Kind, shown
 from chargewell.audit.lines import COMPARED, HOUR_US, Lines
 from connectors.timescale.pool import Connection
+from schemas.topics import shard_partition
 
 _MOST = 50
 """Findings of one kind at one port that are named one by one; what is more is counted."""
@@ -68,7 +69,7 @@ def check_events(conn: Connection, lines: Lines) -> Iterator[Finding]:
         spans[port] = min(low, at), max(high, at)
     for port, (low, high) in sorted(spans.items()):
         rows = conn.execute(
-            "SELECT (extract(epoch FROM at) * 1000000)::bigint, kind, digest FROM event e JOIN port USING (port_no) "
+            "SELECT (extract(epoch FROM at) * 1000000)::bigint, e.kind, e.digest FROM event e JOIN port USING (port_no) "
             "WHERE port = %s AND at BETWEEN to_timestamp(%s / 1e6) AND to_timestamp(%s / 1e6) "
             "AND NOT EXISTS (SELECT FROM history_span h WHERE h.port_no = e.port_no AND e.at >= h.from_at AND e.at < h.to_at)",
             (port, low, high),
@@ -81,11 +82,8 @@ def check_events(conn: Connection, lines: Lines) -> Iterator[Finding]:
 
 def check_rejects(conn: Connection, lines: Lines, first: dict[int, int]) -> Iterator[Finding]:
     """Keys of `reject`, from the first raw offset of the span on (`first`: partition -> offset)."""
-    held: set[tuple[int, int, int]] = {
-        (shard, origin, seq)
-        for shard, origin, seq in conn.execute("SELECT shard, origin, seq FROM reject").fetchall()
-        if origin >= first.get(shard, 0)
-    }
+    rows = [(shard_partition(shard), *key) for shard, *key in conn.execute("SELECT shard, origin, seq FROM reject")]
+    held = {(partition, origin, seq) for partition, origin, seq in rows if origin >= first.get(partition, 0)}
     yield from _some(_reject("missing_row", key) for key in sorted(lines.rejects - held))
     yield from _some(_reject("unexpected_row", key) for key in sorted(held - lines.rejects))
 

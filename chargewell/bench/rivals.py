@@ -150,7 +150,7 @@ def idiomatic(settings: KafkaSettings, topic: str, until: dict[int, int], dsn: s
     keyed = op.key_on("port", readings, lambda kv: f"{kv[0]}/{kv[1].port}")
     scored = op.stateful_map("score", keyed, lambda s, kv: _score(s, kv[1].current or 0.0))
     op.inspect_debug("hot", op.filter("far", scored, lambda kv: abs(kv[1]) > 1e9))
-    clock: EventClock[Any, Any] = EventClock(
+    clock: EventClock[Any] = EventClock(
         ts_getter=lambda kv: _EPOCH + timedelta(milliseconds=kv[1].at), wait_for_system_duration=timedelta(seconds=10)
     )
     windower = TumblingWindower(length=timedelta(minutes=1), align_to=_EPOCH)

@@ -46,8 +46,11 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
     flow stops and goes on from its last snapshot, and the writer drops what it stored before.
     """
 
-    def __init__(self, writer: Writer, shard: str, flush_s: float, flush_items: int) -> None:
+    def __init__(
+        self, writer: Writer, shard: str, flush_s: float, flush_items: int, closed: Callable[[Writer], None]
+    ) -> None:
         self._writer = writer
+        self._closed = closed
         self._shard = shard
         self._flush_s = flush_s
         self._flush_items = flush_items
@@ -70,6 +73,10 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
     def snapshot(self) -> None:
         """Returns once all that was gathered is committed."""
         self._flush()
+
+    def close(self) -> None:
+        """Give the writer back; the last part of a worker closes it."""
+        self._closed(self._writer)
 
     def _flush(self) -> None:
         if not self._held:
@@ -102,6 +109,7 @@ class DatabaseSink(FixedPartitionedSink[Item, None]):
         self._flush_s = flush_s
         self._flush_items = flush_items
         self._writers: dict[int, Writer] = {}
+        self._parts: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def list_parts(self) -> list[str]:
@@ -119,4 +127,14 @@ class DatabaseSink(FixedPartitionedSink[Item, None]):
             if worker not in self._writers:
                 self._writers[worker] = self._make_writer()
             self._writers[worker].claim(for_part)
-            return DatabaseSinkPartition(self._writers[worker], for_part, self._flush_s, self._flush_items)
+            writer = self._writers[worker]
+            self._parts[id(writer)] = self._parts.get(id(writer), 0) + 1
+            return DatabaseSinkPartition(writer, for_part, self._flush_s, self._flush_items, self._given_back)
+
+    def _given_back(self, writer: Writer) -> None:
+        """A part of `writer` ended."""
+        with self._lock:
+            self._parts[id(writer)] -= 1
+            if self._parts[id(writer)] == 0:
+                writer.close()
+                self._writers = {worker: other for worker, other in self._writers.items() if other is not writer}

@@ -19,6 +19,7 @@ from connectors.kafka import Producer, ends
 from pipelines.fused import fused
 from schemas.telemetry import encode_cw
 from simulator.ledger import Ledger
+from simulator.outbox import Said
 
 pytestmark = pytest.mark.integration
 STATION = "AUD-1"
@@ -59,7 +60,8 @@ def say(settings, ledger, *, leave_out=None):
     for i in range(300):
         at, kind, body = message(i)
         topic, payload = f"ev/{STATION}/from/{kind}", orjson.dumps(body)
-        ledger.acknowledged(STATION, topic, payload, at_us=at)
+        (number,) = ledger.said([Said(at, STATION, topic, payload)])
+        ledger.acknowledged(number)
         if i == leave_out:
             continue
         cw = encode_cw("m", at + 5_000, False, False, "from", 1, "test", i)
