@@ -5,6 +5,7 @@ broker has the call that it answers, so that it never overtakes it.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -26,21 +27,33 @@ _PAUSE_S: Final = 0.01
 
 
 class Line:
-    """One connection and what it has said. `topics` are subscribed to; `down` means cut, and it stays so until `reconnect`."""
+    """One connection and what it has said. `topics` are subscribed to; while `down` it is cut and nobody steps it.
+
+    No more messages wait for acknowledgement than the broker takes; the rest waits here, in order.
+    """
 
     def __init__(
         self, settings: MqttSettings, client_id: str, topics: tuple[str, ...], will: Will | None, wires: "Wires"
     ) -> None:
         self.topics, self.wires, self.down = topics, wires, False
         self.waiting: dict[int, tuple[int, Said]] = {}
+        self.queue: deque[tuple[int, Said]] = deque()
+        self._room = _IN_FLIGHT
         self.connection = Connection(settings, self, client_id=client_id, persistent=False, will=will)
 
     def publish(self, number: int, said: Said) -> None:
-        """Hand a message to the connection, which keeps it until the broker has it. MqttError where it takes no more."""
-        info = self.connection.client.publish(said.topic, said.payload, 1, False, self._properties(said.at_us))
-        if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
-            raise MqttError(f"{said.topic}: the message was not queued: {info.rc.name}")
-        self.waiting[info.mid] = (number, said)
+        """Say `said` as soon as there is room; `Wires.acknowledged` is told when the broker has it."""
+        self.queue.append((number, said))
+        self.post()
+
+    def post(self) -> None:
+        """Hand the connection what it has room for. MqttError where it takes no more."""
+        while self.queue and len(self.waiting) < self._room and self.connection.connected:
+            number, said = self.queue.popleft()
+            info = self.connection.client.publish(said.topic, said.payload, 1, False, self._properties(said.at_us))
+            if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+                raise MqttError(f"{said.topic}: the message was not queued: {info.rc.name}")
+            self.waiting[info.mid] = (number, said)
 
     def cut(self) -> None:
         """Hang up without a word: the broker sends the will."""
@@ -50,7 +63,7 @@ class Line:
 
     def on_connected(self, session_present: bool, receive_maximum: int) -> None:
         """Subscribe to commands."""
-        self.connection.client.max_inflight_messages = min(_IN_FLIGHT, receive_maximum)
+        self._room = min(_IN_FLIGHT, receive_maximum)
         if self.topics:
             self.connection.subscribe(self.topics, session_present=session_present)
 
@@ -59,7 +72,8 @@ class Line:
 
     def on_message(self, message: MQTTMessage) -> None:
         """A command."""
-        self.connection.client.ack(message.mid, message.qos)
+        if message.qos:
+            self.connection.acknowledge([message.mid])
         self.wires.heard(message.topic.split("/")[1], bytes(message.payload))
 
     def on_published(self, mid: int) -> None:
@@ -116,7 +130,7 @@ class Wires:
     @property
     def unacknowledged(self) -> int:
         """Messages that wait for the broker's acknowledgement."""
-        return sum(len(line.waiting) for line in self._all)
+        return sum(len(line.waiting) + len(line.queue) for line in self._all)
 
     def open(self, timeout_s: float = 20.0) -> None:
         """Connect everything; MqttRefusedError if the broker says no, MqttUnreachableError after `timeout_s`."""
@@ -174,6 +188,7 @@ class Wires:
         """Read and write every connection that is not cut, without waiting long."""
         for line in self._all:
             if not line.down:
+                line.post()
                 line.connection.step(0.0)
         if self.ledger is not None:
             self.ledger.flush()
