@@ -1,12 +1,14 @@
 """Tables against lines: rows that lack, rows that nothing made, rows whose values differ, sums that do not add up."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from chargewell.audit.findings import Finding, Kind, shown
 from chargewell.audit.lines import COMPARED, HOUR_US, Lines
 from connectors.timescale.pool import Connection
+from schemas.channels import BY_NAME
 from schemas.topics import shard_partition
 
 _MOST = 50
@@ -26,10 +28,19 @@ def check_readings(conn: Connection, lines: Lines) -> Iterator[Finding]:
             (port, int(at[0]), int(at[-1])),
         ).fetchall()
         held = np.array([row[0] for row in rows], np.int64)
-        stored = np.array([row[1:] for row in rows], np.float64).reshape(len(rows), len(COMPARED))
+        stored = _as_stored(rows)
         yield from _some(Finding("missing_row", "reading", port, int(t)) for t in np.setdiff1d(at, held))
         yield from _some(Finding("unexpected_row", "reading", port, int(t)) for t in np.setdiff1d(held, at))
         yield from _some(_altered(port, at, values, held, stored))
+
+
+def _as_stored(rows: list[tuple[Any, ...]]) -> np.ndarray:
+    """Values as the log's columns hold them: PostgreSQL tells a `real` by its shortest decimals, which are not its float64."""
+    columns = [
+        np.array([row[i] for row in rows], np.float64).astype(BY_NAME[name].dtype).astype(np.float64)
+        for i, name in enumerate(COMPARED, 1)
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _altered(port: str, at: np.ndarray, values: np.ndarray, held: np.ndarray, stored: np.ndarray) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ def message(i):
     return (
         at,
         "reading",
-        {"port": 1 + i % 2, "at": at // 1000, "voltage": 230 + i % 5, "energy": 1000.0 + i, "other": {"rssi": -60}},
+        {"port": 1 + i % 2, "at": at // 1000, "voltage": 230.1 + i % 5, "energy": 1000.0 + i, "other": {"rssi": -60}},
     )
 
 
