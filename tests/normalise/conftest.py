@@ -1,13 +1,22 @@
-"""Batches made at random, and a plain view of a batch to compare by."""
+"""Raw records, batches made at random, and a plain view of a batch to compare by."""
+
+import json
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
+from connectors.adapters.normalise import Normaliser
 from models.columns import Batch, Others, Readings
 from schemas.channels import BY_NAME, NAMES
-from schemas.telemetry import EVENT_KINDS, REJECT_REASONS, BridgeBeat, Event, Reject
+from schemas.telemetry import EVENT_KINDS, REJECT_REASONS, BridgeBeat, Event, RawRecord, Reject, encode_cw
 
+settings.register_profile("normalise", deadline=None)
+settings.load_profile("normalise")
+
+NOW = 1_760_000_000_000_000
+KEY = b"a key for tests only"
 MICROS = st.integers(1_577_836_800_000_000, 4_000_000_000_000_000)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 JSON = st.recursive(
@@ -131,3 +140,46 @@ def any_batch():
 def view():
     """The plain view of a batch."""
     return plain
+
+
+def raw(topic: str | bytes, payload, offset: int = 0, received: int = NOW, retain: bool = False, bridge: str = "b1"):
+    """A raw record as a bridge writes it; a payload that is not bytes is sent as JSON."""
+    topic = topic.encode() if isinstance(topic, str) else topic
+    value = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    way = "to" if b"/to/" in topic else "from"
+    return RawRecord(offset, b"key", value, topic, encode_cw("m", received, retain, False, way, NOW, bridge, offset))
+
+
+@pytest.fixture(scope="session")
+def record():
+    """`record(topic, payload, offset=0, received=now, retain=False, bridge="b1")`."""
+    return raw
+
+
+@pytest.fixture(scope="session")
+def now():
+    """The receive time of records, in microseconds."""
+    return NOW
+
+
+@pytest.fixture
+def normaliser():
+    """A new one."""
+    return Normaliser(KEY)
+
+
+@pytest.fixture(scope="session")
+def new_normaliser():
+    """Makes new ones, for property tests."""
+    return lambda **more: Normaliser(KEY, **more)
+
+
+@pytest.fixture
+def said(normaliser):
+    """`said(topic, payload, ...)`: the plain view of the batch that one more raw record becomes."""
+    offset = iter(range(1_000))
+
+    def one(topic, payload, **more):
+        return plain(normaliser.normalise(3, [raw(topic, payload, offset=next(offset), **more)]).batch)
+
+    return one
