@@ -19,7 +19,7 @@ from control.accounts import Person
 from control.context import Context
 from control.pages.static import versioned
 from control.queries import Connection, one
-from control.rules.words import channel_title, duration, place
+from control.rules.words import channel_title, duration, place, unit_title
 from schemas.faults import catalogue
 from schemas.money import Money
 from schemas.work import ACTIVITIES, CAUSES, MECHANISMS, STATE_TITLES, OrderState, Role
@@ -49,7 +49,10 @@ def _environment() -> Environment:
         "channel": channel_title,
         "order_state": lambda state: STATE_TITLES[OrderState(state)],
         "family": lambda name: catalogue()[name].title if name in catalogue() else name,
+        "family_short": family_short,
         "port_path": port_path,
+        "actor": actor_name,
+        "quantity": quantity,
         "lines": lambda text: text.splitlines(),
     }
     return made
@@ -59,6 +62,28 @@ def port_path(port: str) -> str:
     """A port id as part of an address: each part quoted, the slash between them kept."""
     station, _, number = port.rpartition("/")
     return f"{quote(station, safe='')}/{number}"
+
+
+def family_short(name: str) -> str:
+    """A fault family for lists: the title up to its colon, where that says enough."""
+    title = catalogue()[name].title if name in catalogue() else name
+    head = title.partition(":")[0]
+    return head if len(head) > 12 else title
+
+
+def quantity(value: float, unit: str) -> str:
+    """A measured value with its unit, in the size that people use: 121.1 kW, 78.2 °C, 1450 rpm."""
+    if unit in ("W", "Wh"):
+        return f"{value / 1000:,.2f} k{unit}"
+    return f"{value:,.1f} {unit_title(unit)}"
+
+
+def actor_name(actor: str) -> str:
+    """Who did it, for people: the name of an account or token; Chargewell itself for its rules."""
+    kind, _, name = actor.partition(":")
+    if kind in ("user", "token"):
+        return name
+    return {"rule": "Chargewell", "alert": f"detector: {name}", "public": "a driver"}.get(kind, actor)
 
 
 class Clock:
