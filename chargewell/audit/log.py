@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import confluent_kafka as ck
+
 from chargewell.audit.findings import Finding
 from connectors.adapters.packed import unpack
 from connectors.kafka import KafkaSettings, read_span
@@ -34,14 +36,19 @@ def read_raw(kafka: KafkaSettings, spans: dict[int, tuple[int, int]]) -> RawSide
     for partition, (start, end) in spans.items():
         for messages in read_span(kafka, kafka.topics.raw, partition, start, end):
             for message in messages:
-                headers = dict(message.headers() or [])
-                if decode_cw(_bytes(headers.get("cw"))).type == "m":
-                    topic = _bytes(headers.get("topic")).decode("utf-8", "replace")
+                if not is_beat(message):
+                    topic = _header(message, "topic").decode("utf-8", "replace")
                     side.messages[digest(topic, message.value() or b"")] += 1
     return side
 
 
-def _bytes(value: str | bytes | None) -> bytes:
+def is_beat(message: ck.Message) -> bool:
+    """Whether a record of `ev.raw` is a bridge's heartbeat."""
+    return decode_cw(_header(message, "cw")).type == "h"
+
+
+def _header(message: ck.Message, name: str) -> bytes:
+    value = dict(message.headers() or []).get(name)
     return value.encode() if isinstance(value, str) else value or b""
 
 

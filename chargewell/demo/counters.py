@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from chargewell.audit.log import is_beat
 from chargewell.settings import Settings
-from connectors.kafka import ends
+from connectors.kafka import KafkaSettings, ends, read_span
 from connectors.timescale.pool import Connection
+from schemas.telemetry import BridgeBeat
 
 _TABLES = """
 SELECT
@@ -20,6 +24,21 @@ SELECT
   (SELECT count(*) FROM credit WHERE recorded_at >= %(since)s) AS credits,
   (SELECT extract(epoch FROM now() - max(received_at)) FROM reading WHERE received_at > now() - interval '1 minute') AS age
 """
+
+
+_TAIL = 200
+
+
+def newest_beat(kafka: KafkaSettings, span: tuple[int, int]) -> BridgeBeat | None:
+    """The newest heartbeat among the last records of partition 0 (`span`: its offsets), None where there is none."""
+    low, high = span
+    beats = [
+        message.value() or b""
+        for messages in read_span(kafka, kafka.topics.raw, 0, max(low, high - _TAIL), high)
+        for message in messages
+        if is_beat(message)
+    ]
+    return msgspec.json.decode(beats[-1], type=BridgeBeat) if beats else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +62,13 @@ def look(settings: Settings, conn: Connection, since: datetime) -> Counters:
     row: Any = conn.execute(_TABLES, {"since": since}).fetchone()
     stored, rejected, ports, up, incidents, orders, credits, age = row
     topics = ends(settings.kafka, settings.kafka.topics.raw)
+    beat = newest_beat(settings.kafka, topics[0])
     progress: dict[str, int] = dict(
         conn.execute("SELECT shard, origin FROM flow_progress WHERE flow = 'store'").fetchall()
     )
     written = sum(high for _, high in topics.values())
     done = sum(origin + 1 for origin in progress.values())
     return Counters(
-        messages_in=written, stored=stored, rejected=rejected, lag=max(0, written - done), ports=ports, ports_up=up,
+        messages_in=0 if beat is None else beat.received, stored=stored, rejected=rejected, lag=max(0, written - done), ports=ports, ports_up=up,
         incidents=incidents, work_orders=orders, credits=credits, latency_s=None if age is None else float(age),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import httpx
 import psycopg
 from rich.console import Console
 
@@ -74,7 +75,7 @@ def live(present: Present, ended: threading.Event) -> Account:
 
 
 def _until_ready(settings: Settings, processes: Processes) -> None:
-    """The bridge writes heartbeats and the flows have stored them."""
+    """The bridge writes heartbeats, the flows have stored them, and control answers."""
 
     def ready() -> bool:
         try:
@@ -82,11 +83,19 @@ def _until_ready(settings: Settings, processes: Processes) -> None:
                 marks = conn.execute("SELECT count(*) FROM flow_progress WHERE flow = 'store'").fetchone()
         except psycopg.OperationalError:
             return False
-        return marks is not None and marks[0] >= settings.kafka.partitions
+        return marks is not None and marks[0] >= settings.kafka.partitions and _answers(settings)
 
     if not wait_until(ready, _READY_S, [processes]):
         tails = "\n".join(f"{m.name}: {m.child.log_tail(8) if m.child else ''}" for m in processes.all)
         raise TimeoutError(f"the chain did not come up within {_READY_S:.0f} s; its processes last said:\n{tails}")
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether control's pages answer."""
+    try:
+        return httpx.get(f"{settings.control.public_url}health", timeout=2.0).is_success
+    except httpx.TransportError:
+        return False
 
 
 def _tell_address(present: Present, processes: Processes) -> None:
