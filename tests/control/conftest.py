@@ -4,7 +4,6 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-import psycopg
 import pytest
 from psycopg.rows import dict_row
 
@@ -53,7 +52,7 @@ def settings():
     return ControlSettings()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def now():
     return NOON
 
@@ -121,7 +120,7 @@ def cut(port, family="power_module", **more):
     return said(port, family, kind="session_cut", source="sessions", evidence=evidence, severity="P2", **more)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def alerts():
     return SimpleNamespace(said=said, cut=cut)
 
@@ -161,6 +160,3 @@ def jobs(conn):
         return [row[0] for row in found]
 
     return read
-
-
-__all__ = ["psycopg"]
