@@ -1,0 +1,339 @@
+"""What people do with orders and credits, on a real PostgreSQL: steps, findings, labels, limits, the change log."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from control import credits, desk
+from control.queries import NotThereError
+from control.settings import ControlSettings
+from control.take import take
+from control.watch import look
+from control.work_orders import OrderError
+from schemas.labels import Label
+from schemas.work import Finding, OrderState, Role
+
+pytestmark = pytest.mark.integration
+S = OrderState
+CREW, DESK = frozenset({Role.CREW}), frozenset({Role.OPERATOR})
+
+
+@pytest.fixture
+def order(station, alerts, taken, table):
+    """The number of an open order at port 1."""
+    taken(alerts.said(f"{station}/1"))
+    return table("work_order", station)[0]["number"]
+
+
+@pytest.fixture
+def press(conn, settings, now):
+    def go(number, to, roles=CREW, actor="user:kim", **more):
+        with conn.transaction():
+            return desk.press(conn, settings, number, to, actor, roles, now + timedelta(minutes=5), **more)
+
+    return go
+
+
+FOUND = Finding(
+    found=True,
+    family="cooling",
+    mechanism="5.1",
+    cause="weather",
+    activity="clean",
+    part="filter mat",
+    note="full of leaves",
+)
+
+
+def test_a_technician_works_an_order_to_its_end(order, press, table, station, conn, now):
+    press(order, S.DISPATCHED)
+    press(order, S.ON_SITE)
+    done = press(order, S.RESOLVED, finding=FOUND)
+
+    assert (done["state"], done["assignee"]) == ("resolved", "user:kim")
+    assert done["responded_at"] == done["resolved_at"] == now + timedelta(minutes=5)
+    assert (
+        done["ended_because"]
+        == "Fan or filter clogged; blockage; cause: weather or nature; part: filter mat; full of leaves"
+    )
+    finding = conn.execute(
+        "SELECT found, mechanism, part FROM finding WHERE order_id = %s", (done["order_id"],)
+    ).fetchone()
+    assert finding == (True, "5.1", "filter mat")
+
+
+def test_a_finding_becomes_a_label_of_the_common_shape(order, press, conn, station):
+    done = press(order, S.RESOLVED, finding=FOUND)
+
+    columns = "port, start_at, end_at, fault, variant, severity, ramp_s, signs, source, who, note"
+    row = conn.execute(f"SELECT {columns} FROM label WHERE order_id = %s", (done["order_id"],)).fetchone()
+    port, start, end, *rest = row
+    label = Label(port=port, start=start, end=end, **dict(zip(columns.split(", ")[3:], rest, strict=True)))
+    assert (label.port, label.fault, label.source, label.who) == (f"{station}/1", "cooling", "technician", "user:kim")
+    assert label.start == done["onset_at"]
+
+
+def test_that_nothing_was_found_is_a_label_too(order, press, conn):
+    done = press(order, S.RESOLVED, finding=Finding(found=False, family="cooling"))
+
+    assert conn.execute("SELECT present FROM label WHERE order_id = %s", (done["order_id"],)).fetchone() == (False,)
+
+
+def test_a_repair_without_a_finding_is_refused(order, press):
+    with pytest.raises(OrderError, match="needs a finding"):
+        press(order, S.RESOLVED)
+
+
+def test_a_cancellation_without_a_reason_is_refused(order, press):
+    with pytest.raises(OrderError, match="needs a reason"):
+        press(order, S.CANCELLED, DESK)
+
+
+def test_crew_does_not_cancel(order, press):
+    with pytest.raises(desk.NotAllowedError, match="operator"):
+        press(order, S.CANCELLED, reason="no time")
+
+
+def test_a_step_that_is_not_in_the_table_is_refused(order, press):
+    with pytest.raises(OrderError, match="cannot become verified"):
+        press(order, S.VERIFIED, DESK)
+
+
+def test_a_step_from_an_old_page_is_refused(order, press):
+    press(order, S.DISPATCHED)
+
+    with pytest.raises(OrderError, match="changed meanwhile"):
+        press(order, S.ACKNOWLEDGED, seen=S.OPEN)
+
+
+def test_an_unknown_order_is_named(press):
+    with pytest.raises(NotThereError, match="WO-9"):
+        press("WO-9", S.DISPATCHED)
+
+
+def test_the_end_of_an_order_ends_its_incident(order, press, table, station):
+    press(order, S.CANCELLED, DESK, reason="the sensor was loose")
+
+    (incident,) = table("incident", station)
+    assert incident["state"] == "closed"
+    assert incident["closed_because"] == f"{order} cancelled: the sensor was loose"
+
+
+def test_a_repair_leaves_the_incident_open_until_it_is_verified(order, press, table, station):
+    press(order, S.RESOLVED, finding=FOUND)
+    assert table("incident", station)[0]["state"] == "open"
+
+    press(order, S.VERIFIED, DESK)
+    assert table("incident", station)[0]["state"] == "closed"
+
+
+def session(conn, port, key, start, outcome):
+    conn.execute(
+        """INSERT INTO charging_session (port_no, session_key, state, outcome, attempt_at, started_at, ended_at, as_of, charging_s,
+               suspended_ev_s, suspended_evse_s, idle_s, measured_s, power_s, samples, register_resets, quality, needs_repair, version)
+           SELECT port_no, %(key)s, %(state)s, %(outcome)s, %(start)s, %(start)s, %(start)s, %(start)s, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, 1
+           FROM port WHERE port = %(port)s""",
+        {
+            "port": port,
+            "key": key,
+            "start": start,
+            "outcome": outcome,
+            "state": "open" if outcome == "open" else "closed",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "minutes", "state"), [("success", 10, "verified"), ("cut", 10, "resolved"), ("success", 1, "resolved")]
+)
+def test_a_successful_session_after_the_repair_verifies_it(
+    order, press, conn, pool, settings, station, table, now, outcome, minutes, state
+):
+    press(order, S.RESOLVED, finding=FOUND)
+    session(conn, f"{station}/1", "after", now + timedelta(minutes=minutes), outcome)
+
+    look(pool, settings, now + timedelta(minutes=20))
+
+    assert table("work_order", station)[0]["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("sent", "after"),
+    [("accepted", ["available"]), ("sent", ["available"]), ("pending", []), ("rejected", []), ("expired", [])],
+)
+def test_a_port_that_control_switched_off_is_switched_on_after_the_repair(
+    station, alerts, taken, table, press, conn, sent, after
+):
+    taken(alerts.said(f"{station}/1", "contactor"))
+    number = table("work_order", station)[0]["number"]
+    conn.execute("UPDATE command SET state = %s WHERE station = %s", (sent, station))
+
+    press(number, S.RESOLVED, finding=Finding(found=True, family="contactor"))
+
+    assert [c["name"] for c in table("command", station)] == ["unavailable", *after]
+
+
+def test_a_port_that_control_did_not_switch_off_is_left_alone(order, press, table, station):
+    press(order, S.RESOLVED, finding=FOUND)
+
+    assert "available" not in [c["name"] for c in table("command", station)]
+
+
+def test_people_who_take_over_end_the_remote_attempt(station, alerts, taken, table, press):
+    taken(alerts.said(f"{station}/1", "pilot"))
+
+    press(table("work_order", station)[0]["number"], S.DISPATCHED)
+
+    assert [c["state"] for c in table("command", station)] == ["withdrawn"]
+
+
+def test_a_person_may_have_it_tried_remotely_again(station, alerts, taken, table, press, conn):
+    taken(alerts.said(f"{station}/1", "pilot"))
+    number = table("work_order", station)[0]["number"]
+    conn.execute("UPDATE command SET state = 'rejected' WHERE station = %s", (station,))
+    conn.execute("UPDATE work_order SET state = 'open' WHERE number = %s", (number,))
+
+    press(number, S.REMOTE_ATTEMPT, DESK)
+
+    assert [c["name"] for c in table("command", station) if c["state"] == "pending"] == ["soft_reset"]
+
+
+def test_trying_remotely_where_nothing_can_be_tried_leads_back_to_open(station, alerts, taken, table, press):
+    taken(alerts.said(f"{station}/1", "meter"))
+    number = table("work_order", station)[0]["number"]
+
+    press(number, S.REMOTE_ATTEMPT, DESK)
+
+    assert table("work_order", station)[0]["state"] == "open"
+
+
+def test_an_order_by_hand_is_one_for_the_incident(station, alerts, taken, table, conn, settings, now):
+    taken(alerts.said(f"{station}/1", "interop"))
+    (incident,) = table("incident", station)
+
+    with conn.transaction():
+        made = desk.order_by_hand(conn, settings, incident["incident_id"], "user:anna", now)
+        again = desk.order_by_hand(conn, settings, incident["incident_id"], "user:anna", now)
+
+    assert made["number"] == again["number"]
+    assert (made["source"], made["state"]) == ("manual", "open")
+
+
+# -- credits ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_small_credit_is_approved_by_the_rule_and_settled_by_a_job(station, alerts, taken, table, jobs):
+    taken(alerts.cut(f"{station}/1"))
+
+    (credit,) = table("credit", station)
+    assert (credit["state"], credit["net_minor"], credit["tax_minor"]) == ("approved", 50, 9)
+    assert (credit["charged_net_minor"], credit["charged_tax_minor"]) == (655, 124)
+    assert "session fee of 0.50 EUR is waived" in credit["reason"]
+    assert {"credit_id": str(credit["credit_id"])} in jobs("settle_credit")
+
+
+@pytest.fixture
+def large(station, alerts, conn, now, table):
+    """A credit above the limit, proposed."""
+    take(conn, ControlSettings(approve_up_to={"EUR": Decimal("0.58")}), alerts.cut(f"{station}/1"), now)
+    return table("credit", station)[0]
+
+
+def test_a_credit_above_the_limit_waits_for_a_person(large, jobs):
+    assert (large["state"], large["decided_by"]) == ("proposed", None)
+    assert {"credit_id": str(large["credit_id"])} not in jobs("settle_credit")
+
+
+@pytest.mark.parametrize(("approve", "state"), [(True, "approved"), (False, "rejected")])
+def test_a_person_decides_once(large, conn, settings, now, jobs, approve, state):
+    def decide(yes):
+        with conn.transaction():
+            return credits.decide(
+                conn, settings, large["credit_id"], "user:bea", approve=yes, because="looked", now=now
+            )
+
+    assert decide(approve)["state"] == state
+    assert ({"credit_id": str(large["credit_id"])} in jobs("settle_credit")) == approve
+    with pytest.raises(credits.CreditError, match=f"is {state} already, by user:bea"):
+        decide(not approve)
+
+
+def test_one_session_is_credited_once_whoever_says_that_it_was_cut(station, alerts, taken, table, now):
+    taken(
+        alerts.cut(f"{station}/1"),
+        alerts.cut(f"{station}/1", revision=2, state="updated", evidence={"energy_wh": 99_000.0}),
+        alerts.cut(f"{station}/1", "controller"),
+    )
+
+    assert len(table("credit", station)) == 1
+
+
+def test_without_a_tariff_there_is_no_credit_and_a_note_says_so(station, alerts, taken, table, conn):
+    conn.execute("UPDATE tariff SET valid_to = '2020-02-01' WHERE tariff = %s", (f"tariff-{station}",))
+    taken(alerts.cut(f"{station}/1"))
+
+    (incident,) = table("incident", station)
+    notes = conn.execute("SELECT text FROM note WHERE incident_id = %s", (incident["incident_id"],)).fetchall()
+    assert table("credit", station) == []
+    assert ("No credit: no tariff was in force",) in notes
+
+
+def test_the_tariff_is_the_one_that_was_in_force_when_the_session_started(station, alerts, taken, table, conn, now):
+    conn.execute(
+        """INSERT INTO tariff (tariff, currency, per_session, port, valid_from, valid_to)
+           VALUES (%s, 'GBP', 3, %s, %s, %s), (%s, 'GBP', 9, %s, %s, NULL)""",
+        (
+            f"old-{station}",
+            f"{station}/1",
+            now - timedelta(days=9),
+            now - timedelta(minutes=20),
+            f"new-{station}",
+            f"{station}/1",
+            now,
+        ),
+    )
+    taken(alerts.cut(f"{station}/1"))
+
+    (credit,) = table("credit", station)
+    assert (credit["tariff"], credit["currency"], credit["net_minor"]) == (f"old-{station}", "GBP", 300)
+
+
+def test_evidence_that_is_not_complete_gives_no_credit_and_holds_nothing_up(station, alerts, taken, table):
+    assert taken(alerts.cut(f"{station}/1", evidence={"started_at": None})) == ["new"]
+    assert table("credit", station) == []
+    assert len(table("incident", station)) == 1
+
+
+def test_the_database_refuses_a_credit_above_the_charge(large, conn):
+    with pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute("UPDATE credit SET net_minor = charged_net_minor + 1 WHERE credit_id = %s", (large["credit_id"],))
+
+
+def test_an_unknown_credit_is_named(conn, settings, now):
+    with pytest.raises(NotThereError, match="there is no credit"):
+        credits.decide(conn, settings, uuid4(), "user:bea", approve=True, because="looked", now=now)
+
+
+# -- the change log -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE change_log SET actor = 'nobody'", "DELETE FROM change_log", "TRUNCATE change_log"]
+)
+def test_the_change_log_is_only_added_to(conn, order, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only added to"):
+        conn.execute(statement)
+
+
+def test_every_step_is_in_the_change_log_with_its_actor(order, press, conn):
+    press(order, S.DISPATCHED)
+    press(order, S.ON_SITE, actor="user:lee")
+
+    log = conn.execute(
+        "SELECT actor, action, data->>'after' FROM change_log WHERE kind = 'work_order' AND subject = %s ORDER BY change_no",
+        (order,),
+    ).fetchall()
+    assert log == [("rule:intake", "open", None), ("user:kim", "state", "dispatched"), ("user:lee", "state", "on_site")]
