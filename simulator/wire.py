@@ -4,6 +4,7 @@ Driven by its owner on one thread: `step` reads and writes all connections. An a
 broker has the call that it answers, so that it never overtakes it.
 """
 
+import select
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,7 +24,8 @@ from simulator.speak.message import connection
 Heard = Callable[[str, bytes], None]
 """Told a station and the payload of a command for it."""
 _IN_FLIGHT: Final = 500
-_PAUSE_S: Final = 0.01
+_PAUSE_MS: Final = 20
+_LOOK_S: Final = 0.5
 
 
 class Line:
@@ -39,6 +41,7 @@ class Line:
         self.waiting: dict[int, tuple[int, Said]] = {}
         self.queue: deque[tuple[int, Said]] = deque()
         self._room = _IN_FLIGHT
+        self._look_at = 0.0
         self.connection = Connection(settings, self, client_id=client_id, persistent=False, will=will)
 
     def publish(self, number: int, said: Said) -> None:
@@ -54,6 +57,21 @@ class Line:
             if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
                 raise MqttError(f"{said.topic}: the message was not queued: {info.rc.name}")
             self.waiting[info.mid] = (number, said)
+            self._look_at = 0.0
+
+    def socket(self) -> Any:
+        """The socket to wait on; None while there is none."""
+        return None if self.down else self.connection.client.socket()
+
+    def step(self, ready: bool) -> None:
+        """Read and write without waiting, if there is something to: `ready` to be read, something said, or half a second over."""
+        sock = self.socket()
+        now = time.monotonic()
+        if self.down or not (ready or now >= self._look_at or (sock is not None and sock.pending())):
+            return
+        self._look_at = now + _LOOK_S
+        self.post()
+        self.connection.step(0.0)
 
     def cut(self) -> None:
         """Hang up without a word: the broker sends the will."""
@@ -185,14 +203,20 @@ class Wires:
             self._office.publish(numbers[0], answer)
 
     def step(self) -> None:
-        """Read and write every connection that is not cut, without waiting long."""
-        for line in self._all:
-            if not line.down:
-                line.post()
-                line.connection.step(0.0)
+        """Write what was said, wait up to 20 ms for something to read, read it."""
+        lines = self._all
+        for line in lines:
+            line.step(ready=False)
+        poll, by_fd = select.poll(), {}
+        for line in lines:
+            sock = line.socket()
+            if sock is not None:
+                by_fd[sock.fileno()] = line
+                poll.register(sock.fileno(), select.POLLIN)
+        for fd, _ in poll.poll(_PAUSE_MS):
+            by_fd[fd].step(ready=True)
         if self.ledger is not None:
             self.ledger.flush()
-        time.sleep(_PAUSE_S)
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Step until everything is acknowledged or `timeout_s` is over; what is left unacknowledged."""

@@ -95,7 +95,7 @@ def test_what_the_ledger_calls_acknowledged_was_heard_and_what_was_heard_is_in_t
     settings, world = network(tmp_path, connections=connections, publish_time=True)
     now = time.time_ns() // 1000
     visits = [charging(world, protocol, now) for protocol in ("canonical", "ocpp16", "ocpp201")]
-    report = run_live(settings, mqtt, world=world, moment=start(world), placed=visits, seconds=8)
+    report = run_live(settings, mqtt, world=world, moment=start(world), placed=visits, seconds=5)
     time.sleep(0.5)
 
     entries = list(read(settings.ledger))
@@ -103,7 +103,7 @@ def test_what_the_ledger_calls_acknowledged_was_heard_and_what_was_heard_is_in_t
     acknowledged = [e for e in entries if e.acknowledged]
 
     assert report.unacknowledged == 0
-    assert len(acknowledged) > 60
+    assert len(acknowledged) > 50
     assert all(heard[e.digest] for e in acknowledged)
     assert set(heard) <= {e.digest for e in entries}
     assert {t.split("/", 2)[2] for t, _, _ in ear.heard} >= {
@@ -115,7 +115,7 @@ def test_what_the_ledger_calls_acknowledged_was_heard_and_what_was_heard_is_in_t
 def test_answers_of_the_back_office_come_after_their_calls(mqtt, ear, tmp_path):
     settings, world = network(tmp_path)
     now = time.time_ns() // 1000
-    run_live(settings, mqtt, world=world, moment=start(world), placed=[charging(world, "ocpp16", now)], seconds=6)
+    run_live(settings, mqtt, world=world, moment=start(world), placed=[charging(world, "ocpp16", now)], seconds=4)
     time.sleep(0.5)
 
     called: set[tuple[str, str]] = set()
@@ -129,15 +129,15 @@ def test_answers_of_the_back_office_come_after_their_calls(mqtt, ear, tmp_path):
             else:
                 assert (station, frame[1]) in called
                 answered += 1
-    assert answered > 5
+    assert answered > 2
 
 
 def test_a_silent_station_is_told_by_its_last_will_and_comes_back(mqtt, ear, tmp_path):
     settings, world = network(tmp_path)
     station = next(s.station for s in world.fleet.stations if s.protocol == "canonical")
     now = time.time_ns() // 1000
-    fault = Fault(f"{station}/1", "silent", now + 3 * US, now + 6 * US)
-    run_live(settings, mqtt, world=world, moment=start(world), faults=[fault], seconds=9)
+    fault = Fault(f"{station}/1", "silent", now + 2 * US, now + 4 * US)
+    run_live(settings, mqtt, world=world, moment=start(world), faults=[fault], seconds=6)
     time.sleep(0.5)
 
     links = [json.loads(p)["connected"] for t, p, _ in ear.heard if t == f"ev/{station}/from/connection"]
