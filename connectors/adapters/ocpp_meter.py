@@ -135,13 +135,17 @@ def _at_one_time(value: MeterValue, port: int) -> list[Line]:
             told.append(found)
     channels: dict[str, float] = {}
     beside: dict[str, float] = {}
+    winners: dict[str, _Told] = {}
     for one in sorted(told, key=lambda t: t.rank):
-        if one.channel and one.channel not in channels:
+        winner = winners.setdefault(one.channel or one.beside, one)
+        if winner is one and one.channel:
             channels[one.channel] = one.value
-        elif one.beside not in beside and is_other(one.beside):
+        elif winner is one or (one.rank != winner.rank and one.beside not in beside):
             beside[one.beside] = one.value
-        elif one.value not in (channels.get(one.channel), beside.get(one.beside)):
-            refused.append(Refused("value", f"{one.beside} is told twice, or has no storable name"))
+        elif one.value != winner.value or one.rank != winner.rank:
+            refused.append(Refused("value", f"{one.beside} is told twice"))
+    refused += [Refused("value", f"{name[:60]} is no name that can be stored") for name in beside if not is_other(name)]
+    beside = {name: number for name, number in beside.items() if is_other(name)}
     _totals(channels, beside, failed)
     lines: list[Line] = [Reading(port, at, channels)] if channels else []
     return [*lines, *(Value(port, at, name, number) for name, number in beside.items()), *refused]

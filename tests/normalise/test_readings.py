@@ -31,7 +31,9 @@ def test_other_values_without_a_channel_make_no_reading(said, now):
     assert (view["readings"], view["other"]) == ([], [("DE-1/0", now, now, 0, 0, "humidity", 40.0)])
 
 
-@pytest.mark.parametrize("payload", [{"port": 1}, {"port": 1, "voltage": None, "other": {"x": None}}, {"port": 1, "other": {}}])
+@pytest.mark.parametrize(
+    "payload", [{"port": 1}, {"port": 1, "voltage": None, "other": {"x": None}}, {"port": 1, "other": {}}]
+)
 def test_a_reading_without_any_value_is_rejected_as_empty(payload, said):
     assert [r.reason for r in said("ev/DE-1/from/reading", payload)["rejects"]] == ["empty"]
 
@@ -117,7 +119,10 @@ def test_rows_in_columns_become_readings_and_values_of_their_ports(said, now):
         ("DE-1/1", now, now, 0, 0, 0, {"voltage": 400.0}),
         ("DE-1/1", now - 2_000_000, now, 0, 1, RANGE_DROPPED, {"voltage": 401.0}),
     ]
-    assert view["other"] == [("DE-1/1", now, now, 0, 2, "rssi", -70.0), ("DE-1/2", now - 1_000_000, now, 0, 3, "rssi", -71.0)]
+    assert view["other"] == [
+        ("DE-1/1", now, now, 0, 2, "rssi", -70.0),
+        ("DE-1/2", now - 1_000_000, now, 0, 3, "rssi", -71.0),
+    ]
 
 
 def test_rows_written_under_a_wrong_clock_keep_their_distances(said, now):
@@ -133,7 +138,9 @@ def test_rows_written_under_a_wrong_clock_keep_their_distances(said, now):
 
 
 def test_rows_of_wrong_clocks_that_lie_decades_apart_get_the_receive_time(said, now):
-    rows = said("ev/DE-1/from/readings", {"port": 1, "at": [0, 1_500_000_000_000], "channels": {"soc": [1, 2]}})["readings"]
+    rows = said("ev/DE-1/from/readings", {"port": 1, "at": [0, 1_500_000_000_000], "channels": {"soc": [1, 2]}})[
+        "readings"
+    ]
 
     assert [r[1] for r in rows] == [now, now]
 
@@ -156,10 +163,11 @@ def test_rows_that_do_not_fit_together_are_rejected_whole(payload, said):
 
 def test_channels_that_turn_up_late_in_a_poll_are_not_lost(normaliser, record):
     names = ["voltage", "current", "power", "energy", "soc", "fan_rpm"]
-    payloads = [{"port": 1, **{n: 10 for n in names[: 1 + i // 3]}} for i in range(18)]
+    payloads = [{"port": 1, **dict.fromkeys(names[:1 + i // 3], 10)} for i in range(18)]
     records = [record("ev/DE-1/from/reading", p, offset=i) for i, p in enumerate(payloads)]
 
     for _ in range(2):
         readings = normaliser.normalise(0, records).batch.readings
-        assert {n: int(np.isfinite(c).sum()) for n, c in readings.channels.items()} == {n: 18 - 3 * i for i, n in enumerate(names)}
-
+        assert {n: int(np.isfinite(c).sum()) for n, c in readings.channels.items()} == {
+            n: 18 - 3 * i for i, n in enumerate(names)
+        }
