@@ -77,7 +77,7 @@ def _empty(settings: Settings) -> None:
     with connect(settings.database) as conn:
         conn.execute(
             "TRUNCATE reading, reading_other, reading_1m, event, reject, charging_session, availability, uptime_rolling, "
-            "uptime_now, uptime_daily, anomaly_score, flow_progress, audit_hour"
+            "uptime_now, uptime_daily, anomaly_score, flow_progress, audit_recent, audit_sum"
         )
         conn.execute(f"DROP TABLE IF EXISTS {TABLE}")
         conn.execute(

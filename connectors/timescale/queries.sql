@@ -28,18 +28,26 @@ SELECT origin FROM flow_progress WHERE flow = %(flow)s AND shard = %(shard)s FOR
 INSERT INTO flow_progress AS p (flow, shard, origin) VALUES (%(flow)s, %(shard)s, %(origin)s)
 ON CONFLICT (flow, shard) DO UPDATE SET origin = greatest(p.origin, excluded.origin);
 
--- add_audit: add what became of lines to the sums of their station and hour
-INSERT INTO audit_hour AS a (flow, station, hour, received, stored, repeated, superseded, rejected)
-SELECT %(flow)s, station, to_timestamp(hour * 3600), stored + repeated + superseded + rejected,
-    stored, repeated, superseded, rejected
-FROM unnest(ARRAY(SELECT json_array_elements_text(%(station)s::json)), %(hour)s::bigint[], %(stored)s::bigint[],
-    %(repeated)s::bigint[], %(superseded)s::bigint[], %(rejected)s::bigint[])
-    AS u (station, hour, stored, repeated, superseded, rejected)
-ORDER BY station, hour
+-- add_audit: what became of the lines of one write, by station and hour
+INSERT INTO audit_recent (flow, shard, station, hour, stored, repeated, superseded, rejected)
+VALUES (%(flow)s, %(shard)s, ARRAY(SELECT json_array_elements_text(%(station)s::json)), %(hour)s::bigint[],
+    %(stored)s::bigint[], %(repeated)s::bigint[], %(superseded)s::bigint[], %(rejected)s::bigint[]);
+
+-- fold_audit: add the outcomes of a shard's last writes to the sums
+WITH gone AS (
+    DELETE FROM audit_recent WHERE flow = %(flow)s AND shard = %(shard)s RETURNING *
+), made AS (
+    SELECT u.station, to_timestamp(u.hour * 3600) AS hour, sum(u.stored) AS stored, sum(u.repeated) AS repeated,
+        sum(u.superseded) AS superseded, sum(u.rejected) AS rejected
+    FROM gone g, unnest(g.station, g.hour, g.stored, g.repeated, g.superseded, g.rejected)
+        AS u (station, hour, stored, repeated, superseded, rejected)
+    GROUP BY u.station, u.hour
+)
+INSERT INTO audit_sum AS a (flow, station, hour, stored, repeated, superseded, rejected)
+SELECT %(flow)s, station, hour, stored, repeated, superseded, rejected FROM made ORDER BY station, hour
 ON CONFLICT (flow, station, hour) DO UPDATE SET
-    received = a.received + excluded.received, stored = a.stored + excluded.stored,
-    repeated = a.repeated + excluded.repeated, superseded = a.superseded + excluded.superseded,
-    rejected = a.rejected + excluded.rejected;
+    stored = a.stored + excluded.stored, repeated = a.repeated + excluded.repeated,
+    superseded = a.superseded + excluded.superseded, rejected = a.rejected + excluded.rejected;
 
 -- lock_holder: who holds an advisory lock
 SELECT a.application_name, l.pid, a.backend_start
@@ -184,14 +192,14 @@ WHERE n.nspname = %(schema)s AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k
   AND NOT starts_with(c.relname, '_yoyo') AND NOT starts_with(c.relname, 'procrastinate')
 ORDER BY 1;
 
--- dump_views: public views with their columns and comments
-SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum),
+-- dump_views: views with their columns and comments
+SELECT CASE n.nspname WHEN %(pub)s THEN 'pub.' ELSE '' END || c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum),
     obj_description(c.oid, 'pg_class')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE n.nspname = %(pub)s AND c.relkind = 'v'
-GROUP BY c.oid, c.relname ORDER BY c.relname;
+WHERE n.nspname IN (%(schema)s, %(pub)s) AND c.relkind = 'v'
+GROUP BY n.nspname, c.oid, c.relname ORDER BY 1;
 
 -- dump_hypertables: hypertables and the width of their chunks
 SELECT format('-- HYPERTABLE %%s by %%s, chunks of %%s', d.hypertable_name, d.column_name, d.time_interval)

@@ -17,7 +17,7 @@ Days = Annotated[int | None, Field(ge=1)]
 TIME: Final = {
     "reading": "at", "reading_other": "at", "event": "at", "reject": "received_at", "reading_1m": "at", "anomaly_score": "at",
     "uptime_rolling": "at", "uptime_daily": "day", "availability": "to_at", "charging_session": "ended_at",
-    "audit_hour": "hour",
+    "audit_sum": "hour",
 }  # fmt: skip
 """The column by which a table's rows grow old. A row without it (an open interval, a running session) does not."""
 
@@ -42,7 +42,7 @@ class RetentionSettings(BaseModel):
     uptime_daily: Annotated[Days, Field(description="Uptime by the day")] = None
     availability: Annotated[Days, Field(description="Intervals of availability")] = None
     charging_session: Annotated[Days, Field(description="Charging sessions")] = None
-    audit_hour: Annotated[Days, Field(description="Sums of the audit")] = 400
+    audit_sum: Annotated[Days, Field(description="Sums of the audit")] = 400
     compress_after: Annotated[
         Days,
         Field(description="Days after which chunks are compressed (Community edition); beyond it late lines are slow"),

@@ -17,8 +17,12 @@ from connectors.timescale.settings import Names
 log = structlog.get_logger(__name__)
 
 TELEMETRY: Final = ("reading", "reading_other", "event", "reject", "reading_1m", "charging_session", "availability",
-    "uptime_rolling", "uptime_now", "uptime_daily", "anomaly_score", "flow_progress", "audit_hour", "operator_snapshot")  # fmt: skip
+    "uptime_rolling", "uptime_now", "uptime_daily", "anomaly_score", "flow_progress", "audit_recent", "audit_sum",
+    "operator_snapshot")  # fmt: skip
 """Tables that the flows write and control only reads."""
+
+READ: Final = ("site", "connector", "tariff", "site_dated", "station_dated", "port_dated", "history_span", "audit_hour")
+"""Tables and views that the flows only read."""
 
 DISCOVERY: Final = ("station", "port")
 """Tables into which the flows put ports that nobody registered."""
@@ -77,9 +81,7 @@ def _statements(names: Names) -> list[sql.Composed]:
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}, {}").format(schema, flows, control),
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}, {}, {}").format(pub, flows, control, read),
         sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}, {}, {}").format(pub, flows, control, read),
-        sql.SQL("GRANT SELECT ON {} TO {}").format(
-            tables(("site", "connector", "tariff", "site_dated", "station_dated", "port_dated", "history_span")), flows
-        ),
+        sql.SQL("GRANT SELECT ON {} TO {}").format(tables(READ), flows),
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(tables(TELEMETRY), flows),
         sql.SQL("GRANT SELECT, INSERT ON {} TO {}").format(tables(DISCOVERY), flows),
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(every, control),

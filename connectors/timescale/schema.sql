@@ -25,18 +25,29 @@ CREATE TABLE anomaly_score (
     CONSTRAINT anomaly_score_pkey PRIMARY KEY (port_no, at)
 );
 
--- Lines by hour of receipt: received = stored + repeated + superseded + rejected
-CREATE TABLE audit_hour (
+-- Outcomes of the last writes, by station and hour (since 1970), not yet added to audit_sum
+CREATE TABLE audit_recent (
+    flow text NOT NULL,
+    shard text NOT NULL,
+    station text[] NOT NULL,
+    hour bigint[] NOT NULL,
+    stored bigint[] NOT NULL,
+    repeated bigint[] NOT NULL,
+    superseded bigint[] NOT NULL,
+    rejected bigint[] NOT NULL
+);
+
+-- Outcomes of lines by station and hour of receipt, but for the last writes
+CREATE TABLE audit_sum (
     flow text NOT NULL,
     station text NOT NULL,
     hour timestamp with time zone NOT NULL,
-    received bigint NOT NULL DEFAULT 0,
-    stored bigint NOT NULL DEFAULT 0,
-    repeated bigint NOT NULL DEFAULT 0,
-    superseded bigint NOT NULL DEFAULT 0,
-    rejected bigint NOT NULL DEFAULT 0,
-    CONSTRAINT audit_hour_pkey PRIMARY KEY (flow, station, hour)
-) WITH (fillfactor=40);
+    stored bigint NOT NULL,
+    repeated bigint NOT NULL,
+    superseded bigint NOT NULL,
+    rejected bigint NOT NULL,
+    CONSTRAINT audit_sum_pkey PRIMARY KEY (flow, station, hour)
+) WITH (fillfactor=60);
 
 -- Was the port up, down, or out of our sight; intervals of one port do not overlap; to_at null = still so
 CREATE TABLE availability (
@@ -647,6 +658,7 @@ CREATE TABLE work_order (
     CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'remote_attempt'::text, 'dispatched'::text, 'on_site'::text, 'waiting_parts'::text, 'waiting_utility'::text, 'resolved'::text, 'verified'::text, 'cancelled'::text])))
 );
 
+CREATE INDEX audit_recent_shard ON audit_recent USING btree (flow, shard);
 CREATE INDEX change_log_subject ON change_log USING btree (kind, subject, change_no);
 CREATE INDEX charging_session_repair ON charging_session USING btree (started_at) WHERE needs_repair;
 CREATE INDEX charging_session_started ON charging_session USING btree (started_at);
@@ -668,77 +680,82 @@ CREATE INDEX work_order_station ON work_order USING btree (station, opened_at);
 CREATE UNIQUE INDEX incident_one_open ON incident USING btree (port, family) WHERE (state = 'open'::text);
 CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, family) WHERE (state <> ALL (ARRAY['resolved'::text, 'verified'::text, 'cancelled'::text]));
 
--- VIEW anomaly_score: Anomaly score of each port and minute, with the channels that made it; port text, at timestamp
---     with time zone, score real, probability real, context text, contributions jsonb, port_no integer
--- VIEW audit_hour: What became of every line, by station and hour of receipt; unaccounted must be 0; flow text,
+-- VIEW audit_hour: Lines by station and hour of receipt: received = stored + repeated + superseded + rejected; flow
+--     text, station text, hour timestamp with time zone, received bigint, stored bigint, repeated bigint, superseded
+--     bigint, rejected bigint
+-- VIEW pub.anomaly_score: Anomaly score of each port and minute, with the channels that made it; port text, at
+--     timestamp with time zone, score real, probability real, context text, contributions jsonb, port_no integer
+-- VIEW pub.audit_hour: What became of every line, by station and hour of receipt; unaccounted must be 0; flow text,
 --     station text, hour timestamp with time zone, received bigint, stored bigint, repeated bigint, superseded
 --     bigint, rejected bigint, unaccounted bigint
--- VIEW availability: Intervals in which a port was up, down or unobserved; to_at null = still so; port text, from_at
---     timestamp with time zone, to_at timestamp with time zone, state text, reason text, detail text, port_no integer
--- VIEW charging_session: Charging sessions: energy by register and integrated, power, reason of the end, who answers
---     for it; port text, port_no integer, connector integer, session_key text, session text, token text, state text,
---     outcome text, party text, stop_reason text, valid_stop boolean, fault_family text, fault_code text, start_mode
---     text, attempt_at timestamp with time zone, started_at timestamp with time zone, charging_from timestamp with
---     time zone, first_power_at timestamp with time zone, last_power_at timestamp with time zone, ended_at timestamp
---     with time zone, as_of timestamp with time zone, charging_s double precision, suspended_ev_s double precision,
---     suspended_evse_s double precision, idle_s double precision, energy_wh double precision, energy_source text,
---     energy_register_wh double precision, energy_integrated_wh double precision, meter_start_wh double precision,
---     meter_end_wh double precision, measured_s double precision, power_s double precision, power_max_w real,
---     power_mean_w real, power_offered_w real, power_rated_w real, offered_share real, rated_share real,
---     below_offered_share real, below_requested_share real, soc_start real, soc_end real, samples integer,
+-- VIEW pub.availability: Intervals in which a port was up, down or unobserved; to_at null = still so; port text,
+--     from_at timestamp with time zone, to_at timestamp with time zone, state text, reason text, detail text, port_no
+--     integer
+-- VIEW pub.charging_session: Charging sessions: energy by register and integrated, power, reason of the end, who
+--     answers for it; port text, port_no integer, connector integer, session_key text, session text, token text,
+--     state text, outcome text, party text, stop_reason text, valid_stop boolean, fault_family text, fault_code text,
+--     start_mode text, attempt_at timestamp with time zone, started_at timestamp with time zone, charging_from
+--     timestamp with time zone, first_power_at timestamp with time zone, last_power_at timestamp with time zone,
+--     ended_at timestamp with time zone, as_of timestamp with time zone, charging_s double precision, suspended_ev_s
+--     double precision, suspended_evse_s double precision, idle_s double precision, energy_wh double precision,
+--     energy_source text, energy_register_wh double precision, energy_integrated_wh double precision, meter_start_wh
+--     double precision, meter_end_wh double precision, measured_s double precision, power_s double precision,
+--     power_max_w real, power_mean_w real, power_offered_w real, power_rated_w real, offered_share real, rated_share
+--     real, below_offered_share real, below_requested_share real, soc_start real, soc_end real, samples integer,
 --     register_resets integer, quality integer, needs_repair boolean, version integer
--- VIEW command: Commands to stations and what became of them; command_id uuid, station text, port text, name text,
---     params jsonb, state text, why text, created_at timestamp with time zone, expires_at timestamp with time zone,
---     sent_at timestamp with time zone, answered_at timestamp with time zone, info text, work_order text
--- VIEW credit: Credits in whole minor units of their currency, tax apart; credit_id uuid, port text, session_key
+-- VIEW pub.command: Commands to stations and what became of them; command_id uuid, station text, port text, name
+--     text, params jsonb, state text, why text, created_at timestamp with time zone, expires_at timestamp with time
+--     zone, sent_at timestamp with time zone, answered_at timestamp with time zone, info text, work_order text
+-- VIEW pub.credit: Credits in whole minor units of their currency, tax apart; credit_id uuid, port text, session_key
 --     text, rule text, rule_version integer, tariff text, currency text, net_minor bigint, tax_minor bigint,
 --     charged_net_minor bigint, charged_tax_minor bigint, reason text, state text, proposed_at timestamp with time
 --     zone, decided_at timestamp with time zone, settled_at timestamp with time zone, incident_id uuid
--- VIEW event: What happened at a port: status, session, boot, fault, connection, ...; port text, at timestamp with
---     time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
--- VIEW finding: What technicians found and did; work_order text, port text, at timestamp with time zone, found
+-- VIEW pub.event: What happened at a port: status, session, boot, fault, connection, ...; port text, at timestamp
+--     with time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
+-- VIEW pub.finding: What technicians found and did; work_order text, port text, at timestamp with time zone, found
 --     boolean, family text, mechanism text, cause text, activity text, part text, note text
--- VIEW incident: One cause at one port or station, with why we think so; incident_id uuid, port text, station text,
---     site text, family text, severity text, state text, source text, history boolean, onset_at timestamp with time
---     zone, opened_at timestamp with time zone, closed_at timestamp with time zone, closed_because text, why text,
---     score real, probability real, ports text[], work_order text, recorded_at timestamp with time zone
--- VIEW label: What was wrong with a port over a span, by one who knows; present false: it was not there; port text,
---     start_at timestamp with time zone, end_at timestamp with time zone, fault text, variant text, severity real,
---     ramp_s real, signs text[], source text, who text, note text, present boolean
--- VIEW port: Every port with its station and site; discovered = not registered yet, so in no statement; port text,
---     station text, number integer, site text, site_name text, time_zone text, lat double precision, lon double
+-- VIEW pub.incident: One cause at one port or station, with why we think so; incident_id uuid, port text, station
+--     text, site text, family text, severity text, state text, source text, history boolean, onset_at timestamp with
+--     time zone, opened_at timestamp with time zone, closed_at timestamp with time zone, closed_because text, why
+--     text, score real, probability real, ports text[], work_order text, recorded_at timestamp with time zone
+-- VIEW pub.label: What was wrong with a port over a span, by one who knows; present false: it was not there; port
+--     text, start_at timestamp with time zone, end_at timestamp with time zone, fault text, variant text, severity
+--     real, ramp_s real, signs text[], source text, who text, note text, present boolean
+-- VIEW pub.port: Every port with its station and site; discovered = not registered yet, so in no statement; port
+--     text, station text, number integer, site text, site_name text, time_zone text, lat double precision, lon double
 --     precision, owner text, kind text, rated_w real, phases integer, model text, firmware text, protocol text,
 --     heartbeat_s real, commissioned_at timestamp with time zone, retired_at timestamp with time zone, discovered
 --     boolean, port_no integer
--- VIEW reading: Readings as told: V, A, W, Wh, %, degC, 1/min; null = not told; port text, at timestamp with time
+-- VIEW pub.reading: Readings as told: V, A, W, Wh, %, degC, 1/min; null = not told; port text, at timestamp with time
 --     zone, voltage real, voltage_l1 real, voltage_l2 real, voltage_l3 real, current real, current_l1 real,
 --     current_l2 real, current_l3 real, power real, power_offered real, current_offered real, current_requested real,
 --     energy double precision, soc real, temp_connector real, temp_internal real, temp_ambient real, fan_rpm real,
 --     flags smallint, received_at timestamp with time zone, port_no integer
--- VIEW reading_1m: Readings by the minute; at = its beginning, n = readings in it; port text, at timestamp with time
---     zone, n integer, voltage_mean real, voltage_min real, voltage_max real, voltage_l1_mean real, voltage_l2_mean
---     real, voltage_l3_mean real, current_mean real, current_min real, current_max real, current_l1_mean real,
---     current_l2_mean real, current_l3_mean real, power_mean real, power_min real, power_max real, power_offered_mean
---     real, current_offered_mean real, current_requested_mean real, energy_last double precision, soc_mean real,
---     temp_connector_mean real, temp_connector_min real, temp_connector_max real, temp_internal_mean real,
---     temp_internal_min real, temp_internal_max real, temp_ambient_mean real, fan_rpm_mean real, port_no integer
--- VIEW reading_other: Values of all other measurands; port text, channel text, at timestamp with time zone, value
+-- VIEW pub.reading_1m: Readings by the minute; at = its beginning, n = readings in it; port text, at timestamp with
+--     time zone, n integer, voltage_mean real, voltage_min real, voltage_max real, voltage_l1_mean real,
+--     voltage_l2_mean real, voltage_l3_mean real, current_mean real, current_min real, current_max real,
+--     current_l1_mean real, current_l2_mean real, current_l3_mean real, power_mean real, power_min real, power_max
+--     real, power_offered_mean real, current_offered_mean real, current_requested_mean real, energy_last double
+--     precision, soc_mean real, temp_connector_mean real, temp_connector_min real, temp_connector_max real,
+--     temp_internal_mean real, temp_internal_min real, temp_internal_max real, temp_ambient_mean real, fan_rpm_mean
+--     real, port_no integer
+-- VIEW pub.reading_other: Values of all other measurands; port text, channel text, at timestamp with time zone, value
 --     double precision, received_at timestamp with time zone, port_no integer
--- VIEW reject: Messages (or lines of them) that were not stored, and why; shard text, origin bigint, seq integer,
+-- VIEW pub.reject: Messages (or lines of them) that were not stored, and why; shard text, origin bigint, seq integer,
 --     station text, topic text, reason text, detail text, received_at timestamp with time zone
--- VIEW tariff: Unit prices in force from valid_from to valid_to; tariff text, currency text, per_kwh numeric,
+-- VIEW pub.tariff: Unit prices in force from valid_from to valid_to; tariff text, currency text, per_kwh numeric,
 --     per_session numeric, per_minute numeric, idle_per_minute numeric, tax_percent numeric, site text, port text,
 --     valid_from timestamp with time zone, valid_to timestamp with time zone
--- VIEW uptime_daily: Seconds up, down and unobserved by the local day of the site; port text, port_no integer, day
---     date, up_s double precision, down_s double precision, unobserved_s double precision, faulted_s double
+-- VIEW pub.uptime_daily: Seconds up, down and unobserved by the local day of the site; port text, port_no integer,
+--     day date, up_s double precision, down_s double precision, unobserved_s double precision, faulted_s double
 --     precision, unavailable_s double precision, silence_s double precision, energy_s double precision
--- VIEW uptime_now: The newest rolling uptime of each port; port text, at timestamp with time zone, since timestamp
---     with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d real, state
---     text, reason text, detail text
--- VIEW uptime_rolling: Share of observed time that a port was up, hour by hour, over 1 h, 24 h, 7 d, 30 d; port text,
---     at timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d
---     real
--- VIEW work_order: What somebody does about an incident, how soon, and where it stands; number text, port text,
+-- VIEW pub.uptime_now: The newest rolling uptime of each port; port text, at timestamp with time zone, since
+--     timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real, observed_s_30d
+--     real, state text, reason text, detail text
+-- VIEW pub.uptime_rolling: Share of observed time that a port was up, hour by hour, over 1 h, 24 h, 7 d, 30 d; port
+--     text, at timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real,
+--     observed_s_30d real
+-- VIEW pub.work_order: What somebody does about an incident, how soon, and where it stands; number text, port text,
 --     station text, site text, family text, priority text, state text, source text, what text, why text, bring
 --     text[], checks text[], onset_at timestamp with time zone, opened_at timestamp with time zone, respond_by
 --     timestamp with time zone, safe_by timestamp with time zone, restore_by timestamp with time zone, cleared_at

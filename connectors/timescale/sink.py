@@ -8,7 +8,7 @@ write twice.
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import psycopg
 import structlog
@@ -23,7 +23,9 @@ from models.operator import Outputs, Write
 
 log = structlog.get_logger(__name__)
 
-RETRIED = (psycopg.OperationalError, psycopg.InterfaceError)
+FOLD_S: Final = 10.0
+"""How often the outcomes of a shard's writes are added to the audit's sums; until then `audit_hour` adds them up itself."""
+RETRIED: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 """Lost connections, a server that is not up, deadlocks, serialization failures, timeouts. Anything else is a defect."""
 
 
@@ -54,6 +56,7 @@ class Writer:
         self._claimed: set[str] = set()
         self._held: set[str] = set()
         self._rows = Rows()
+        self._fold_at: dict[str, float] = {}
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RETRIED),
             wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=5.0, jitter=0.2),
@@ -99,14 +102,18 @@ class Writer:
         """One attempt."""
         conn = self._connection()
         self._rows.prepare(conn, writes)
-        tally = Tally()
+        tally, fold = Tally(), time.monotonic() >= self._fold_at.get(shard, 0.0)
         with conn.transaction():
             row = conn.execute(query("lock_progress"), {"flow": self._flow, "shard": shard}).fetchone()
             done = -1 if row is None else int(row[0])
             self._rows.store(conn, writes, Place(shard, done), tally)
-            tally.write(conn, self._flow, self._rows.stations)
+            tally.write(conn, self._flow, shard, self._rows.stations)
+            if fold:
+                conn.execute(query("fold_audit"), {"flow": self._flow, "shard": shard})
             if origin > done:
                 conn.execute(query("set_progress"), {"flow": self._flow, "shard": shard, "origin": origin})
+        if fold:
+            self._fold_at[shard] = time.monotonic() + FOLD_S
         return tally.counts
 
     # -- the connection -----------------------------------------------------------------------------------------------

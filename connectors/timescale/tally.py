@@ -42,7 +42,7 @@ class Counts:
 
 
 class Tally:
-    """Collects outcomes of lines and writes them to `audit_hour`, inside the transaction that stored the lines."""
+    """Collects outcomes of lines and writes them down for `audit_hour`, inside the transaction that stored the lines."""
 
     def __init__(self) -> None:
         self.counts = Counts()
@@ -70,8 +70,8 @@ class Tally:
         ):
             setattr(self.counts, which, getattr(self.counts, which) + number)
 
-    def write(self, conn: psycopg.Connection[Any], flow: str, stations: Sequence[str]) -> None:
-        """Add the sums to `audit_hour`; `stations` are named by code."""
+    def write(self, conn: psycopg.Connection[Any], flow: str, shard: str, stations: Sequence[str]) -> None:
+        """Write the sums down; `stations` are named by code."""
         if not self._cells:
             return
         cells, place = np.unique(np.concatenate(self._cells, axis=1), axis=1, return_inverse=True)
@@ -83,7 +83,9 @@ class Tally:
             "superseded": sums[:, Outcome.SUPERSEDED], "rejected": sums[:, _REJECTED],
         }  # fmt: skip
         texts = {name: "{" + ",".join(map(str, column.tolist())) + "}" for name, column in numbers.items()}
-        conn.execute(query("add_audit"), {"flow": flow, "station": orjson.dumps(names).decode(), **texts})
+        conn.execute(
+            query("add_audit"), {"flow": flow, "shard": shard, "station": orjson.dumps(names).decode(), **texts}
+        )
 
 
 def _counted(cell: NDArray[np.int64], kind: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

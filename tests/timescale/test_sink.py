@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from connectors.timescale import sink
 from connectors.timescale.pool import connect
 from connectors.timescale.sink import FlowRunningError, Writer
 from connectors.timescale.tally import Counts
@@ -101,6 +102,23 @@ def test_what_is_stored_already_is_dropped_by_its_origin_and_counted_once(writer
     assert writer.progress() == {"00n": 9}
 
 
+def test_the_audits_sums_are_exact_before_and_after_they_are_folded(settings, conn, monkeypatch):
+    write = lambda writer, i: writer.write("00n", Outputs([readings([(i, 0, 3600 * (i // 2), {"soc": 1.0 * i})])]), i)  # noqa: E731
+    expected = {("A", at(0)): (2, 1, 0, 1, 0), ("A", at(3600)): (2, 1, 0, 1, 0)}
+
+    with Writer(settings, "store") as writer:
+        for i in range(4):
+            write(writer, i)
+    assert audit(conn) == expected
+    assert conn.execute("SELECT count(*) FROM audit_recent").fetchone() == (3,)
+
+    monkeypatch.setattr(sink, "FOLD_S", 0.0)
+    with Writer(settings, "store") as writer:
+        writer.write("00n", Outputs(), 4)
+    assert audit(conn) == expected
+    assert conn.execute("SELECT count(*) FROM audit_recent").fetchone() == (0,)
+
+
 def test_shards_have_progress_of_their_own(writer):
     writer.write("00n", Outputs(), 5)
     writer.write("01d", Outputs([readings([(3, 0, 0, {"voltage": 1.0})])]), 3)
@@ -149,7 +167,7 @@ def test_rows_and_counts_are_those_of_lines_taken_one_by_one_wherever_writes_are
         kind = "stored" if row is None else "repeated" if row | channels == row else "superseded"
         setattr(expected, kind, getattr(expected, kind) + 1)
         table[port, second] = (row or {}) | channels
-    conn.execute("TRUNCATE reading, flow_progress, audit_hour")
+    conn.execute("TRUNCATE reading, flow_progress, audit_recent, audit_sum")
     numbered = [(i, *line) for i, line in enumerate(lines)]
     edges = [0, *sorted(min(cut, len(lines)) for cut in cuts), len(lines)]
     counts = Counts()

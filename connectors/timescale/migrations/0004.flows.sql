@@ -8,19 +8,47 @@ CREATE TABLE flow_progress (
 );
 COMMENT ON TABLE flow_progress IS 'The last raw offset whose rows are stored, written in the same transaction as the rows';
 
--- Half empty pages: a row of the current hour is updated with every write, on the page that it stands on.
-CREATE TABLE audit_hour (
+-- What became of lines. Each write adds one row of arrays to `audit_recent`; every few seconds they are added to the sums by
+-- hour, so that a station's sum is not rewritten with every write. `audit_hour` is both together, exact at any time.
+CREATE TABLE audit_recent (
+    flow text NOT NULL,
+    shard text NOT NULL,
+    station text[] NOT NULL,
+    hour bigint[] NOT NULL,
+    stored bigint[] NOT NULL,
+    repeated bigint[] NOT NULL,
+    superseded bigint[] NOT NULL,
+    rejected bigint[] NOT NULL
+);
+CREATE INDEX audit_recent_shard ON audit_recent (flow, shard);
+COMMENT ON TABLE audit_recent IS 'Outcomes of the last writes, by station and hour (since 1970), not yet added to audit_sum';
+
+CREATE TABLE audit_sum (
     flow text NOT NULL,
     station text NOT NULL,
     hour timestamptz NOT NULL,
-    received bigint NOT NULL DEFAULT 0,
-    stored bigint NOT NULL DEFAULT 0,
-    repeated bigint NOT NULL DEFAULT 0,
-    superseded bigint NOT NULL DEFAULT 0,
-    rejected bigint NOT NULL DEFAULT 0,
+    stored bigint NOT NULL,
+    repeated bigint NOT NULL,
+    superseded bigint NOT NULL,
+    rejected bigint NOT NULL,
     PRIMARY KEY (flow, station, hour)
-) WITH (fillfactor = 40);
-COMMENT ON TABLE audit_hour IS 'Lines by hour of receipt: received = stored + repeated + superseded + rejected';
+) WITH (fillfactor = 60);
+COMMENT ON TABLE audit_sum IS 'Outcomes of lines by station and hour of receipt, but for the last writes';
+
+CREATE VIEW audit_hour AS
+SELECT flow, station, hour, (sum(stored) + sum(repeated) + sum(superseded) + sum(rejected))::bigint AS received,
+    sum(stored)::bigint AS stored, sum(repeated)::bigint AS repeated, sum(superseded)::bigint AS superseded,
+    sum(rejected)::bigint AS rejected
+FROM (
+    SELECT flow, station, hour, stored, repeated, superseded, rejected FROM audit_sum
+    UNION ALL
+    SELECT r.flow, u.station, to_timestamp(u.hour * 3600), u.stored, u.repeated, u.superseded, u.rejected
+    FROM audit_recent r,
+        unnest(r.station, r.hour, r.stored, r.repeated, r.superseded, r.rejected)
+            AS u (station, hour, stored, repeated, superseded, rejected)
+) every
+GROUP BY flow, station, hour;
+COMMENT ON VIEW audit_hour IS 'Lines by station and hour of receipt: received = stored + repeated + superseded + rejected';
 
 CREATE TABLE history_span (
     port_no int NOT NULL,

@@ -2,6 +2,7 @@
 
 CREATE TABLE command (
     command_id uuid PRIMARY KEY,
+    command_no bigint GENERATED ALWAYS AS IDENTITY,
     order_id uuid,
     incident_id uuid,
     station text NOT NULL,
