@@ -1,4 +1,4 @@
-"""The flow `sessions`: telemetry into charging_session, and alerts of sessions that a fault cut short."""
+"""The flow `sessions`: charging sessions from telemetry into `charging_session`, sessions cut by a fault to `ev.alerts`."""
 
 from bytewax.operators import KeyedStream
 
@@ -8,5 +8,5 @@ from pipelines.derive import Outlets, derive
 
 
 def sessions(telemetry: KeyedStream[Batch], outlets: Outlets) -> None:
-    """Assemble charging sessions; the operator is `models.sessions.Sessions`."""
-    derive("sessions", telemetry, lambda _shard: Sessions(outlets.facts), outlets)
+    """Attach the flow to `telemetry` (keyed by shard, in order)."""
+    derive(Sessions.name, telemetry, lambda _shard: Sessions(outlets.facts), outlets)

@@ -96,10 +96,12 @@ class Intake:
         session = session_id(event.data.get("session"))
         if kind != UPDATE or session is None:
             return kind != UPDATE
-        if (event.port, session) in seen.updated:
+        earliest = seen.updated.get((event.port, session))
+        if earliest is not None and event.at >= earliest:
             return False
-        seen.updated.add((event.port, session))
-        return port is None or all(draft.session != session for draft in port.sessions)
+        seen.updated[event.port, session] = event.at
+        known = [] if port is None else [draft for draft in port.sessions if draft.session == session]
+        return not any(draft.start is not None or draft.started_at <= event.at for draft in known)
 
     def _turn_of(
         self, slot: NDArray[np.intp], seq: NDArray[np.int64], turning: list[tuple[int, Event]]
@@ -126,9 +128,9 @@ class Intake:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a batch told so far: sessions updated, the last end of each port."""
+    """What a batch told so far: the earliest update of each session, the last end of each port."""
 
-    updated: set[tuple[str, str]] = field(default_factory=set)
+    updated: dict[tuple[str, str], int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
 
 

@@ -163,16 +163,17 @@ class Keeper:
         low, high, row = np.array([windows([draft])[0] for _, draft in sessions], np.int64).T
         minute = self.samples.newest(slots) // self.every_us * self.every_us
         high = np.where(high == OPEN, minute - 1, high)
-        known = (book.shown_until[row] != NONE) & (book.shown_until[row] <= high + 1)
+        shown = book.shown_until[row]
+        known = (shown != NONE) & (shown <= high + 1) & (book.totals["last_at"][row] < shown)
         found: Totals = np.where(known, book.shown[row], book.totals[row])
-        which, samples = self.samples.within(slots, np.where(known, book.shown_until[row], low), high)
+        which, samples = self.samples.within(slots, np.where(known, np.maximum(shown, low), low), high)
         fold(found, which, samples, book.rated_w[slots][which], book.gap_us)
         book.shown[row], book.shown_until[row] = found, high + 1
         return found
 
     # -- marks --------------------------------------------------------------------------------------------------------
-    def rearrange(self, port: Port) -> list[str]:
-        """The marks of a port have changed: assemble its sessions anew. Returns session keys that are no more."""
+    def rearrange(self, port: Port) -> tuple[list[str], list[Draft]]:
+        """The marks of a port have changed: assemble its sessions anew. Session keys that are no more, sessions that changed."""
         old = {draft.key for draft in port.sessions}
         signs = {id(draft.lead.ledger): _sign(draft) for draft in port.sessions}
         before = self.book.windows(port.slot)
@@ -187,10 +188,10 @@ class Keeper:
         self.book.set_windows(port.slot, after)
         self.book.shown_until[[window.row for window in after]] = NONE
         port.prune()
-        for draft in drafts:
-            if signs.get(id(draft.lead.ledger)) != _sign(draft):
-                self.mark_dirty(port, draft)
-        return sorted(old - {draft.key for draft in drafts})
+        changed = [draft for draft in drafts if signs.get(id(draft.lead.ledger)) != _sign(draft)]
+        for draft in changed:
+            self.mark_dirty(port, draft)
+        return sorted(old - {draft.key for draft in drafts}), changed
 
     def forget(self, port: Port, draft: Draft) -> None:
         """Let go of a session for good."""
@@ -270,13 +271,16 @@ class Keeper:
             self.ports[port.slot] = port
             self.book.set_windows(port.slot, windows(port.sessions))
 
-    def add_state(self, port: Port, state: State) -> None:
-        """Take a phase of a port; sessions that it falls in are to be written anew."""
+    def add_state(self, port: Port, state: State) -> list[Draft]:
+        """Take a phase of a port; the sessions that it may matter to, which are to be written anew."""
         if not port.add_state(state):
-            return
+            return []
+        touched = []
         for draft, window in self._windows(port):
-            if window.low - PLUGGING_US <= state.at <= window.high:
+            if window.low - PLUGGING_US <= state.at <= (window.high if draft.ended_at is None else draft.ended_at):
                 self.mark_dirty(port, draft)
+                touched.append(draft)
+        return touched
 
 
 def _told_until(port: Port, draft: Draft) -> int:

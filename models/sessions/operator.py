@@ -118,7 +118,8 @@ class Sessions:
                 self._rearrange(port, event)
         phase = None if event.kind == FAULT else phase_of(event)
         if phase is not None:
-            self._keeper.add_state(port, State(event.at, phase))
+            for draft in self._keeper.add_state(port, State(event.at, phase)):
+                self._alert(port, draft, event)
             ended = port.last_end()
             if ended is not None and event.at < ended:
                 self._rearrange(port, event)
@@ -155,13 +156,14 @@ class Sessions:
             self._keeper.mark_dirty(port, draft)
 
     def _rearrange(self, port: Port, event: Event) -> None:
-        for key in self._keeper.rearrange(port):
-            self._deleted[port.name, key] = None
+        gone, changed = self._keeper.rearrange(port)
+        self._deleted |= {(port.name, key): None for key in gone}
         station = port.name.rpartition("/")[0]
         for draft in port.sessions:
             self._deleted.pop((port.name, draft.key), None)
             self._remember(port, draft, self._tokens.get(station, []))
-            if draft.ended_at is not None and draft.lead.ledger is not None and draft.lead.ledger.dirty:
+        for draft in changed:
+            if draft.ended_at is not None:
                 self._weigh(port, draft, [*port.faults, *self._faults.get(station, ())])
                 self._alert(port, draft, event)
         while (surplus := port.surplus()) is not None:
@@ -204,7 +206,7 @@ class Sessions:
     def _alert(self, port: Port, draft: Draft, event: Event) -> None:
         """Tell of a session that a fault cut, as soon as that is known."""
         ledger = draft.lead.ledger
-        if ledger is None or draft.end is None:
+        if ledger is None or draft.ended_at is None or draft.end is None:
             return
         if ledger.alert is None and ledger.fault is None and not reason_of(draft.end.reason).charger_side:
             return

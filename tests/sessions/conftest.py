@@ -284,12 +284,35 @@ class Maker:
         return cuts, [k for k in range(len(cuts) + 1) if r.random() < 0.3]
 
 
+class Line:
+    """Makes readings of one port, times in seconds after T0."""
+
+    batch = staticmethod(lambda lines: batch_of(lines, 0, max(line.received_at for line in lines)))
+    pickled = staticmethod(pickle.dumps)
+
+    def __call__(self, at, received=None, **values):
+        received = at + 0.1 if received is None else received
+        return reading("DE-1/1", T0 + round(at * 1e6), T0 + round(received * 1e6), **values)
+
+
+@pytest.fixture
+def line():
+    """Makes a reading of port DE-1/1."""
+    return Line()
+
+
 @pytest.fixture
 def told():
-    """Plays lines given in order of arrival; the rows by session key (one port) and the alerts."""
+    """Plays lines given in order of arrival; the rows by session key (of one port) and the alerts."""
 
-    def run(*lines, **more):
-        played = play(list(lines), **more)
+    def run(*lines, facts=None, cuts=()):
+        played = play(list(lines), lambda: Sessions(facts), cuts)
         return {key: row for (_, key), row in played.table.rows.items()}, played.alerts
 
     return run
+
+
+@pytest.fixture
+def written():
+    """Plays lines; how many rows were written."""
+    return lambda *lines, cuts=(): play(list(lines), cuts=cuts).table.written
