@@ -85,8 +85,7 @@ class Normaliser:
             np.where(head.retain, RETAINED, 0).astype(np.uint8),
             round(self._limits.clock_ahead_s * 1e6),
         )
-        now = max(now, self._beats(gather, poll, np.flatnonzero(head.type == headers.HEARTBEAT)))
-        self._now[partition] = now
+        self._beats(gather, poll, np.flatnonzero(head.type == headers.HEARTBEAT))
         for i in np.flatnonzero(head.type == headers.BROKEN).tolist():
             self._reject(gather, poll, i, Refused("header", "not as a bridge writes it"))
         self._messages(gather, poll, head.type == headers.MESSAGE)
@@ -108,13 +107,14 @@ class Normaliser:
         self._now = {int(partition): int(now) for partition, now in state["now"].items()}
 
     def _log_time(self, partition: int, head: headers.Headers) -> int:
-        """The newest receive time so far, which also stands for that of records whose header cannot be read."""
-        now = max(self._now.get(partition, 0), int(head.received_at[head.type == headers.MESSAGE].max(initial=0)))
-        head.received_at[head.type == headers.BROKEN] = now
-        return now
+        """The newest receive time so far. Records whose header cannot be read get that of the moment they stand at."""
+        broken = head.type == headers.BROKEN
+        heard = np.maximum(np.maximum.accumulate(np.where(broken, 0, head.received_at)), self._now.get(partition, 0))
+        head.received_at[broken] = heard[broken]
+        self._now[partition] = int(heard[-1])
+        return int(heard[-1])
 
-    def _beats(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> int:
-        newest = 0
+    def _beats(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> None:
         for i in places.tolist():
             try:
                 beat = _beat(poll.payloads[i])
@@ -125,8 +125,6 @@ class Normaliser:
                 self._reject(gather, poll, i, Refused("schema", "a number of the heartbeat is out of range"))
                 continue
             gather.add_beat(i, beat)
-            newest = max(newest, beat.at)
-        return newest
 
     def _messages(self, gather: Gather, poll: _Poll, wanted: NDArray[np.bool_]) -> None:
         limit = self._limits.payload_bytes

@@ -163,7 +163,7 @@ def test_rows_that_do_not_fit_together_are_rejected_whole(payload, said):
 
 def test_channels_that_turn_up_late_in_a_poll_are_not_lost(normaliser, record):
     names = ["voltage", "current", "power", "energy", "soc", "fan_rpm"]
-    payloads = [{"port": 1, **dict.fromkeys(names[:1 + i // 3], 10)} for i in range(18)]
+    payloads = [{"port": 1, **dict.fromkeys(names[: 1 + i // 3], 10)} for i in range(18)]
     records = [record("ev/DE-1/from/reading", p, offset=i) for i, p in enumerate(payloads)]
 
     for _ in range(2):
