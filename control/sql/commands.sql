@@ -14,7 +14,7 @@ UPDATE command SET state = %(state)s, info = %(info)s,
 WHERE command_id = %(command_id)s RETURNING *;
 
 -- commands_of_order: the commands of an order, in order
-SELECT * FROM command WHERE order_id = %(order_id)s ORDER BY created_at, command_id;
+SELECT * FROM command WHERE order_id = %(order_id)s ORDER BY command_no;
 
 -- commands_pending: commands of an order that did not leave yet, locked
 SELECT * FROM command WHERE order_id = %(order_id)s AND state = 'pending' FOR UPDATE;
@@ -41,7 +41,7 @@ SELECT command_id FROM command WHERE state IN ('pending', 'sending', 'sent') AND
 -- out_of_service: whether control took a port out of service and did not put it back
 SELECT name FROM command
 WHERE port = %(port)s AND name IN ('unavailable', 'available') AND state IN ('pending', 'sending', 'sent', 'accepted')
-ORDER BY created_at DESC, name LIMIT 1;
+ORDER BY command_no DESC LIMIT 1;
 
 -- command_station: whose command it is
 SELECT station FROM command WHERE command_id = %(command_id)s;

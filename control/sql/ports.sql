@@ -25,7 +25,7 @@ SELECT greatest(from_at, %(start)s) AS from_at, least(coalesce(to_at, %(end)s), 
 WHERE port_no = %(port_no)s AND from_at < %(end)s AND coalesce(to_at, %(end)s) > %(start)s ORDER BY from_at;
 
 -- port_commands: the last commands to a port's station
-SELECT name, port, state, created_at, sent_at, answered_at, info FROM command WHERE station = %(station)s ORDER BY created_at DESC LIMIT %(limit)s;
+SELECT name, port, state, created_at, sent_at, answered_at, info FROM command WHERE station = %(station)s ORDER BY command_no DESC LIMIT %(limit)s;
 
 -- port_busy: whether a session is running at a port
 SELECT EXISTS (SELECT FROM charging_session WHERE port_no = %(port_no)s AND state = 'open' AND started_at > %(now)s - interval '24 hours') AS busy;

@@ -1,7 +1,10 @@
 """A migrated database a file, a station of its own for each test, and alerts to send in."""
 
+import socket
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -11,10 +14,11 @@ from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import connect, open_pool
 from connectors.timescale.ports import discover
 from connectors.timescale.settings import DatabaseSettings
-from control.settings import ControlSettings
+from control.settings import ControlSettings, WebhookSettings
 from control.take import take
 from schemas.alerts import Alert, alert_id
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -139,12 +143,14 @@ def table(conn):
         key = {"credit": "split_part(port, '/', 1)", "inbox": "split_part(subject, '/', 1)"}.get(name, "station")
         order = {
             "incident": "opened_at, incident_id",
-            "command": "created_at, name",
+            "command": "command_no",
             "inbox": "alert_id, revision",
         }.get(name, "1")
         with conn.cursor(row_factory=dict_row) as cursor:
             cursor.execute(f"SELECT * FROM {name} WHERE {key} = %s ORDER BY {order}", (station,))
-            return [{k: v for k, v in row.items() if k != "recorded_at"} for row in cursor.fetchall()]
+            return [
+                {k: v for k, v in row.items() if k not in ("recorded_at", "command_no")} for row in cursor.fetchall()
+            ]
 
     return read
 
@@ -160,3 +166,49 @@ def jobs(conn):
         return [row[0] for row in found]
 
     return read
+
+
+class Receiver:
+    """A receiver on this machine that keeps what it got and answers with `status`."""
+
+    def __init__(self):
+        self.got, self.status, self.headers = [], 200, {}
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.got.append((dict(self.headers), body))
+                self.send_response(outer.status)
+                for name, value in outer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        self.hook = WebhookSettings(name="desk", url=f"http://127.0.0.1:{self.server.server_port}/in", secret=SECRET)
+
+    def close(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def unused_port():
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 
 import pytest
@@ -17,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from control import webhooks
 from control.settings import ControlSettings, WebhookSettings
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the receiver's in conftest.py
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -69,44 +67,6 @@ def test_a_name_without_address_is_blocked():
 def test_no_private_address_gets_through(address):
     with pytest.raises(webhooks.BlockedAddressError):
         webhooks.checked("hooks.example", [str(address)], LOOPBACK)
-
-
-class Receiver:
-    """A receiver on this machine that keeps what it got and answers with `status`."""
-
-    def __init__(self):
-        self.got, self.status, self.headers = [], 200, {}
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                outer.got.append((dict(self.headers), body))
-                self.send_response(outer.status)
-                for name, value in outer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-        self.hook = WebhookSettings(name="desk", url=f"http://127.0.0.1:{self.server.server_port}/in", secret=SECRET)
-
-    def close(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 def post(hook, allowed=LOOPBACK, now=None):

@@ -1,0 +1,275 @@
+"""Remedies from the first to the truck, with jobs, answers and a settable clock, on a real PostgreSQL."""
+
+from datetime import timedelta
+
+import orjson
+import pytest
+from psycopg.types.json import Jsonb
+
+from control.effects import Effects
+from control.take import take
+from control.watch import GRACE, look
+
+pytestmark = pytest.mark.integration
+
+
+class Clock:
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+    def go(self, **span):
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def clock(now):
+    return Clock(now)
+
+
+@pytest.fixture
+def sent():
+    return []
+
+
+@pytest.fixture
+def effects(pool, settings, sent, clock):
+    return Effects(pool, settings, lambda topic, payload: sent.append((topic, orjson.loads(payload))), clock)
+
+
+@pytest.fixture
+def due_jobs(conn, effects, clock, station):
+    """Do every job of this station's commands that is due, once; how many there were."""
+
+    def run():
+        found = conn.execute(
+            """DELETE FROM procrastinate_jobs j USING command c
+               WHERE c.command_id::text = j.args->>'command_id' AND c.station = %s AND coalesce(j.scheduled_at, %s) <= %s
+               RETURNING j.task_name, j.args""",
+            (station, clock(), clock()),
+        ).fetchall()
+        for name, arguments in found:
+            getattr(effects, name.removeprefix("control."))(**arguments)
+        return len(found)
+
+    return run
+
+
+@pytest.fixture
+def answer(conn, pool, settings, clock, table, station):
+    """The station answers its newest command that was sent."""
+
+    def say(result, **more):
+        command = [c for c in table("command", station) if c["state"] in ("sending", "sent")][-1]
+        conn.execute(
+            """INSERT INTO event (port_no, at, received_at, kind, digest, data)
+               SELECT port_no, %s, %s, 'command_result', hashtext(%s::text), %s FROM port WHERE port = %s""",
+            (
+                clock(),
+                clock(),
+                command["command_id"],
+                Jsonb({"command": str(command["command_id"]), "result": result} | more),
+                f"{station}/0",
+            ),
+        )
+        look(pool, settings, clock())
+
+    return say
+
+
+def states(table, station):
+    return [(c["name"], c["state"]) for c in table("command", station)]
+
+
+@pytest.fixture
+def controller(conn, settings, alerts, station, now):
+    """A hung controller: soft reset, then hard reset."""
+    take(conn, settings, alerts.said(f"{station}/1", "controller"), now)
+
+
+def test_a_command_goes_out_on_the_stations_topic_with_its_expiry(
+    controller, due_jobs, sent, table, station, now, settings
+):
+    assert due_jobs() == 1
+
+    ((topic, body),) = sent
+    (command,) = table("command", station)
+    assert topic == f"ev/{station}/to/command"
+    assert body == {
+        "id": str(command["command_id"]),
+        "name": "soft_reset",
+        "port": 1,
+        "params": {},
+        "expires_at": round((now + settings.command_ttl).timestamp() * 1000),
+    }
+    assert command["state"] == "sent"
+
+
+def test_a_job_that_is_done_twice_sends_once(controller, effects, sent, table, station):
+    command_id = str(table("command", station)[0]["command_id"])
+
+    effects.send_command(command_id)
+    effects.send_command(command_id)
+
+    assert len(sent) == 1
+
+
+def test_a_worker_that_died_while_sending_sends_the_same_command_again(
+    controller, effects, sent, table, station, monkeypatch, conn
+):
+    command_id = str(table("command", station)[0]["command_id"])
+    dying = Effects(
+        effects.pool, effects.settings, lambda *_: (_ for _ in ()).throw(ConnectionError("gone")), effects.clock
+    )
+    with pytest.raises(ConnectionError):
+        dying.send_command(command_id)
+    assert states(table, station) == [("soft_reset", "sending")]
+
+    effects.send_command(command_id)
+
+    assert [body["id"] for _, body in sent] == [command_id]
+    assert states(table, station) == [("soft_reset", "sent")]
+
+
+def test_an_expired_command_is_never_sent(controller, due_jobs, sent, table, station, clock, settings):
+    clock.go(seconds=settings.command_ttl_s)
+
+    due_jobs()
+
+    assert sent == []
+    assert states(table, station)[0] == ("soft_reset", "expired")
+
+
+def test_one_that_died_while_sending_is_not_sent_after_its_time(
+    controller, effects, sent, table, station, clock, settings, conn
+):
+    conn.execute("UPDATE command SET state = 'sending' WHERE station = %s", (station,))
+    clock.go(seconds=settings.command_ttl_s)
+
+    effects.send_command(str(table("command", station)[0]["command_id"]))
+
+    assert sent == []
+
+
+def open_session(conn, port, start):
+    conn.execute(
+        """INSERT INTO charging_session (port_no, session_key, state, outcome, attempt_at, started_at, as_of, charging_s,
+               suspended_ev_s, suspended_evse_s, idle_s, measured_s, power_s, samples, register_resets, quality, needs_repair, version)
+           SELECT port_no, 'now', 'open', 'open', %(at)s, %(at)s, %(at)s, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, 1 FROM port WHERE port = %(port)s""",
+        {"port": port, "at": start},
+    )
+
+
+def test_a_reset_waits_for_the_session_at_the_other_port_and_goes_out_after_it(
+    controller, due_jobs, sent, station, conn, clock, settings, now
+):
+    open_session(conn, f"{station}/2", now - timedelta(minutes=10))
+    due_jobs()
+    assert sent == []
+
+    clock.go(seconds=settings.busy_retry_s)
+    conn.execute("UPDATE charging_session SET state = 'closed', outcome = 'success' WHERE session_key = 'now'")
+    assert due_jobs() == 1
+    assert [body["name"] for _, body in sent] == ["soft_reset"]
+
+
+def test_a_session_that_does_not_end_lets_the_reset_expire_and_nobody_is_cut_off(
+    controller, due_jobs, sent, station, conn, clock, settings, now, table
+):
+    open_session(conn, f"{station}/1", now - timedelta(minutes=10))
+    for _ in range(50):
+        due_jobs()
+        clock.go(seconds=settings.busy_retry_s)
+
+    assert sent == []
+    assert states(table, station) == [("soft_reset", "expired"), ("hard_reset", "expired")]
+    assert table("work_order", station)[0]["state"] == "open"
+
+
+def test_a_rejected_remedy_is_followed_by_the_next_and_the_last_by_a_crew(controller, due_jobs, answer, table, station):
+    due_jobs()
+    answer("rejected")
+    due_jobs()
+    assert states(table, station) == [("soft_reset", "rejected"), ("hard_reset", "sent")]
+
+    answer("failed", info="no such function")
+
+    (order,) = table("work_order", station)
+    assert states(table, station)[-1] == ("hard_reset", "failed")
+    assert order["state"] == "open"
+
+
+def test_an_accepted_remedy_that_does_not_help_is_followed_by_the_next(
+    controller, due_jobs, answer, table, station, clock, settings
+):
+    due_jobs()
+    answer("accepted")
+    assert due_jobs() == 0
+
+    clock.go(seconds=settings.verify_after_s)
+    due_jobs()
+    assert states(table, station) == [("soft_reset", "accepted"), ("hard_reset", "pending")]
+
+
+def test_an_accepted_remedy_that_helped_ends_the_order(
+    controller, due_jobs, answer, table, station, clock, settings, conn, alerts
+):
+    due_jobs()
+    answer("accepted")
+    take(conn, settings, alerts.said(f"{station}/1", "controller", revision=2, state="cleared"), clock())
+    clock.go(seconds=settings.verify_after_s)
+    due_jobs()
+
+    assert states(table, station) == [("soft_reset", "accepted")]
+    assert table("work_order", station)[0]["state"] == "resolved"
+
+
+def test_a_station_that_never_answers_is_given_up(controller, due_jobs, table, station, clock, settings, pool):
+    due_jobs()
+    clock.go(seconds=settings.command_ttl_s)
+    look(pool, settings, clock())
+    assert states(table, station) == [("soft_reset", "sent")]
+
+    clock.now += GRACE + timedelta(seconds=1)
+    look(pool, settings, clock())
+    assert states(table, station) == [("soft_reset", "expired"), ("hard_reset", "pending")]
+
+
+def test_the_same_answer_twice_counts_once(controller, due_jobs, answer, pool, settings, clock, table, station):
+    due_jobs()
+    answer("rejected")
+
+    look(pool, settings, clock())
+
+    assert states(table, station) == [("soft_reset", "rejected"), ("hard_reset", "pending")]
+
+
+def test_a_third_reset_within_a_day_is_refused(
+    controller, due_jobs, sent, answer, conn, settings, alerts, clock, station, table, now
+):
+    due_jobs()
+    answer("rejected")
+    due_jobs()
+    answer("rejected")
+    clock.go(hours=1)
+    take(conn, settings, alerts.said(f"{station}/2", "pilot", onset=clock(), raised=clock()), clock())
+    due_jobs()
+
+    assert [body["name"] for _, body in sent] == ["soft_reset", "hard_reset"]
+    assert [c["state"] for c in table("command", station) if c["port"] == f"{station}/2"] == ["refused"]
+
+    clock.go(hours=24)
+    take(conn, settings, alerts.said(f"{station}/1", "power_module", onset=clock(), raised=clock()), clock())
+    due_jobs()
+    assert [body["name"] for _, body in sent] == ["soft_reset", "hard_reset", "soft_reset"]
+
+
+def test_a_dangerous_port_is_switched_off_even_while_it_charges(conn, settings, alerts, station, now, due_jobs, sent):
+    open_session(conn, f"{station}/1", now - timedelta(minutes=10))
+    take(conn, settings, alerts.said(f"{station}/1", "isolation"), now)
+
+    due_jobs()
+
+    assert [(body["name"], body["port"]) for _, body in sent] == [("unavailable", 1)]
