@@ -1,7 +1,7 @@
 """Commands to a live station (`to/command`): checked where they are executed, each answered once and the same when repeated."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from pydantic import ValidationError
@@ -18,8 +18,9 @@ log = structlog.get_logger(__name__)
 
 CURED_BY_RESET: Final = ("restarts", "reader_dead", "refuses")
 """Faults that a reset mends: software, not copper."""
-_DERATED: Final = 0.5
+_PERCENT: Final = 50.0
 _DERATED_S: Final = 3_600.0
+_LONGEST_S: Final = 7 * 86_400.0
 
 
 def execute(fleet: "LiveFleet", station: str, payload: bytes) -> None:
@@ -87,17 +88,13 @@ def _unlock(fleet: "LiveFleet", ports: list[int]) -> str:
     return "accepted"
 
 
-def _derate(fleet: "LiveFleet", ports: list[int], params: dict[str, object]) -> str:
-    share, seconds = params.get("share", _DERATED), params.get("seconds", _DERATED_S)
-    if (
-        not isinstance(share, int | float)
-        or not isinstance(seconds, int | float)
-        or not 0 <= share <= 1
-        or seconds <= 0
-    ):
-        return "rejected share must be 0 to 1, seconds above 0"
+def _derate(fleet: "LiveFleet", ports: list[int], params: dict[str, Any]) -> str:
+    percent, seconds = params.get("percent", _PERCENT), params.get("seconds", _DERATED_S)
+    known = isinstance(percent, int | float) and isinstance(seconds, int | float)
+    if not known or not 0 <= percent <= 100 or not 0 < seconds <= _LONGEST_S:
+        return "rejected percent must be 0 to 100, seconds above 0 and at most a week"
     for port in ports:
-        fleet.moment.state.allowed[port] = share
+        fleet.moment.state.allowed[port] = percent / 100
         fleet.at(fleet.now + int(seconds * US), partial(_allow, fleet, port))
     return "accepted"
 

@@ -121,7 +121,7 @@ def test_derate_lowers_what_is_offered_and_ends_by_itself(network):
     port = charging_port(live.world.fleet)
     station, number = live.world.fleet.ports[port].station, live.world.fleet.ports[port].number
     before = float(live.moment.state.power[port])
-    live.hear(station, command("derate", number, "a", 7200, share=0.5, seconds=60))
+    live.hear(station, command("derate", number, "a", 7200, percent=50, seconds=60))
 
     live.advance(live.now + 30 * US)
     derated, offered = float(live.moment.state.power[port]), float(live.moment.state.offered[port])
@@ -171,3 +171,14 @@ def test_a_command_for_a_port_that_is_not_there_is_rejected(network):
     live.hear(station_of(live), command("unlock", 9))
 
     assert [a["result"] for a in answers(live.advance(live.now + 2 * US))] == ["rejected"]
+
+
+@pytest.mark.parametrize(
+    "params", [{"percent": -1}, {"percent": "half"}, {"seconds": 0}, {"seconds": 1e30}, {"percent": None}]
+)
+def test_a_derating_that_makes_no_sense_is_rejected(network, params):
+    live = network()
+    live.hear(station_of(live), command("derate", 1, **params))
+
+    assert [a["result"] for a in answers(live.advance(live.now + 2 * US))] == ["rejected"]
+    assert (live.moment.state.allowed == 1).all()
