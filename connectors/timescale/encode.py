@@ -32,6 +32,7 @@ _EPOCH_DAYS: Final = 10_957
 _DISTINCT: Final = 64
 """Text columns with at most this many distinct values take the structured path."""
 _AT_ONCE: Final = 4_096
+_MOST_PATTERNS: Final = 2**62
 """Rows of a piece: the server takes one piece in while the next is made."""
 
 Rows = NDArray[np.intp] | slice
@@ -232,11 +233,7 @@ def _exact_us(value: datetime) -> int:
 
 # -- many rows of one pattern ----------------------------------------------------------------------------------------
 def _structured(fields: list[_Fixed | _Coded], n: int) -> Iterator[memoryview]:
-    pattern = np.zeros(n, np.int64)
-    for field in fields:
-        part = field.codes if isinstance(field, _Coded) else field.missing
-        if part is not None and n:
-            pattern = np.unique(pattern * (int(part.max()) + 1) + part, return_inverse=True)[1]
+    pattern = _patterns(fields, n)
     if not pattern.any():
         for start in range(0, n, _AT_ONCE):
             yield _block(fields, slice(start, min(start + _AT_ONCE, n)))
@@ -245,6 +242,22 @@ def _structured(fields: list[_Fixed | _Coded], n: int) -> Iterator[memoryview]:
     for rows in np.split(order, np.flatnonzero(np.diff(pattern[order])) + 1):
         for start in range(0, len(rows), _AT_ONCE):
             yield _block(fields, rows[start : start + _AT_ONCE])
+
+
+def _patterns(fields: list[_Fixed | _Coded], n: int) -> NDArray[Any]:
+    """A number for each row, equal where rows have the same columns missing and the same words."""
+    pattern, size = np.zeros(n, np.int64), 1
+    for field in fields:
+        part = field.codes if isinstance(field, _Coded) else field.missing
+        kinds = int(part.max()) + 1 if part is not None and n else 1
+        if part is None or kinds == 1:
+            continue
+        if size * kinds > _MOST_PATTERNS:
+            pattern = np.unique(pattern, return_inverse=True)[1]
+            size = int(pattern.max()) + 1
+        pattern, size = pattern * kinds + part, size * kinds
+    # A stable sort of 16-bit numbers is a radix sort.
+    return pattern.astype(np.uint16) if size <= np.iinfo(np.uint16).max else pattern
 
 
 def _block(fields: list[_Fixed | _Coded], rows: Rows) -> memoryview:

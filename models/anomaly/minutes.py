@@ -1,4 +1,7 @@
-"""Rows of `anomaly_score`: the most surprising tick of each port-minute, written when the minute is over for its port."""
+"""Rows of `anomaly_score`: the most surprising tick of each port-minute, written when the minute is over for its port.
+
+Idle minutes below half the level from which a row is explained are thinned to one in `IDLE_EVERY`.
+"""
 
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +14,9 @@ from models.anomaly.situation import CONTEXTS
 from models.anomaly.ticks import Ticks
 from models.operator import Append
 
+IDLE_EVERY: Final = 10
+"""Of idle minutes in which nothing stands out, one in so many is written: they are most of a year's minutes."""
+_IDLE: Final = CONTEXTS.index("idle")
 MINUTE_US: Final = 60_000_000
 _LN10: Final = float(np.log(10))
 _COUNT: Final = len(FEATURES)
@@ -63,7 +69,8 @@ class Minutes:
         a["minute.number"][slot[begin[last]]] = number[begin[last]]
         for name, values in stacked.items():
             a[f"minute.{name}"][slot[begin[last]]] = values[chosen[last]]
-        done = np.flatnonzero(~last)
+        quiet = (stacked["context"][chosen] == _IDLE) & (combined(worst[chosen])[0] < 0.5 * self._level)
+        done = np.flatnonzero(~last & ~(quiet & (number[begin] % IDLE_EVERY != 0)))
         if not len(done):
             return []
         return [
