@@ -21,8 +21,8 @@ ON CONFLICT DO NOTHING;
 -- flow_progress: last stored raw offset of each shard of a flow
 SELECT shard, origin FROM flow_progress WHERE flow = %(flow)s;
 
--- lock_progress: last stored raw offset of one shard, held until the transaction ends
-SELECT origin FROM flow_progress WHERE flow = %(flow)s AND shard = %(shard)s FOR UPDATE;
+-- shard_progress: last stored raw offset of one shard
+SELECT origin FROM flow_progress WHERE flow = %(flow)s AND shard = %(shard)s;
 
 -- set_progress: mark what is stored, never going back
 INSERT INTO flow_progress AS p (flow, shard, origin) VALUES (%(flow)s, %(shard)s, %(origin)s)

@@ -132,6 +132,7 @@ CREATE TABLE charging_session (
 -- A command to a station: sent once, never after expires_at; the answer comes back as an event
 CREATE TABLE command (
     command_id uuid NOT NULL,
+    command_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     order_id uuid,
     incident_id uuid,
     station text NOT NULL,

@@ -55,6 +55,7 @@ class Writer:
         self._conn: Connection | None = None
         self._claimed: set[str] = set()
         self._held: set[str] = set()
+        self._done: dict[str, int] = {}
         self._rows = Rows()
         self._fold_at: dict[str, float] = {}
         self._retrying = tenacity.Retrying(
@@ -102,19 +103,27 @@ class Writer:
         """One attempt."""
         conn = self._connection()
         self._rows.prepare(conn, writes)
+        done = self._stored(conn, shard)
         tally, fold = Tally(), time.monotonic() >= self._fold_at.get(shard, 0.0)
         with conn.transaction():
-            row = conn.execute(query("lock_progress"), {"flow": self._flow, "shard": shard}).fetchone()
-            done = -1 if row is None else int(row[0])
             self._rows.store(conn, writes, Place(shard, done), tally)
-            tally.write(conn, self._flow, shard, self._rows.stations)
-            if fold:
-                conn.execute(query("fold_audit"), {"flow": self._flow, "shard": shard})
-            if origin > done:
-                conn.execute(query("set_progress"), {"flow": self._flow, "shard": shard, "origin": origin})
+            with conn.pipeline():
+                tally.write(conn, self._flow, shard, self._rows.stations)
+                if fold:
+                    conn.execute(query("fold_audit"), {"flow": self._flow, "shard": shard})
+                if origin > done:
+                    conn.execute(query("set_progress"), {"flow": self._flow, "shard": shard, "origin": origin})
+        self._done[shard] = max(origin, done)
         if fold:
             self._fold_at[shard] = time.monotonic() + FOLD_S
         return tally.counts
+
+    def _stored(self, conn: Connection, shard: str) -> int:
+        """The last stored origin of a shard that this session holds; read once a session, since nobody else moves it."""
+        if shard not in self._done:
+            row = conn.execute(query("shard_progress"), {"flow": self._flow, "shard": shard}).fetchone()
+            self._done[shard] = -1 if row is None else int(row[0])
+        return self._done[shard]
 
     # -- the connection -----------------------------------------------------------------------------------------------
     def _connection(self) -> Connection:
@@ -122,7 +131,7 @@ class Writer:
         if self._conn is None or self._conn.closed:
             self.close()
             self._conn = self._connect(self._settings, application=f"chargewell {self._flow}")
-            self._held = set()
+            self._held, self._done = set(), {}
         for shard in sorted(self._claimed - self._held):
             self._lock(self._conn, shard)
             self._held.add(shard)
