@@ -1,23 +1,31 @@
 """A migrated database a file, a station of its own for each test, and alerts to send in."""
 
+import re
 import socket
+import ssl
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
+import httpx
 import pytest
+import uvicorn
 from psycopg.rows import dict_row
 
 from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import connect, open_pool
 from connectors.timescale.ports import discover
 from connectors.timescale.settings import DatabaseSettings
+from control.accounts import make_token
+from control.app import create_app
+from control.context import Context
 from control.settings import ControlSettings, WebhookSettings
 from control.take import take
 from schemas.alerts import Alert, alert_id
 
+TLS = ssl.create_default_context()  # made once: reading the authorities takes longer than most tests
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -212,3 +220,69 @@ def unused_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Site:
+    """A running application and clients for it."""
+
+    def __init__(self, pool, settings, clock=None):
+        context = Context(settings, pool, **({"clock": clock} if clock else {}))
+        self.app = create_app(context, "a secret of the tests")
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            self.app, log_config=None, lifespan="off", forwarded_allow_ips=["127.0.0.1"], timeout_graceful_shutdown=2
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
+        self.thread.start()
+        self.pool, self.clients, self.tokens = pool, [], {}
+
+    def client(self, token=None, headers=None):
+        headers = {"accept": "text/html", **(headers or {})} | ({"authorization": f"Bearer {token}"} if token else {})
+        made = httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False, verify=TLS)
+        self.clients.append(made)
+        return made
+
+    def token(self, role):
+        if role not in self.tokens:
+            with self.pool.connection() as conn:
+                self.tokens[role] = make_token(conn, f"a {role.value}", {role}, None, "rule:test")
+        return self.tokens[role]
+
+    def signed_in(self, account, password):
+        client = self.client()
+        secret = re.search(r'name="csrf" value="([^"]+)"', client.get("/login").text)[1]
+        answer = client.post("/login", data={"csrf": secret, "account": account, "password": password})
+        assert answer.status_code == 303, answer.text
+        return client
+
+    def close(self):
+        for client in self.clients:
+            client.close()
+        self.server.should_exit = True
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.fixture
+def serve(pool):
+    """Run the application with settings of one's own, and stop it after the test."""
+    made = []
+
+    def run(settings, clock=None):
+        made.append(Site(pool, settings, clock))
+        return made[-1]
+
+    yield run
+    for site in made:
+        site.close()
+
+
+@pytest.fixture(scope="module")
+def site(database_settings):
+    """The application, running for one file of tests, with limits out of the way."""
+    with open_pool(database_settings) as pool:
+        made = Site(pool, ControlSettings(public_rate="100000/minute", login_rate="100000/minute"))
+        yield made
+        made.close()

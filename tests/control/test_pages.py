@@ -1,0 +1,316 @@
+"""Pages: what people see, charts of what was measured, reports by drivers."""
+
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from control import accounts
+from control.pages import charts, series
+from control.pages.charts import Mark, chart, strip
+from control.pages.series import Series
+from control.settings import ControlSettings
+from schemas.work import Role
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+# -- charts, without anything ---------------------------------------------------------------------------------------------
+
+VALUES = st.lists(st.none() | st.floats(-1e7, 1e7), min_size=1, max_size=40)
+
+
+@given(VALUES, st.none() | st.floats(-1e6, 1e6), st.integers(1, 10**6))
+def test_every_chart_is_well_formed_and_stays_in_its_frame(values, expected, step):
+    at = [NOON + timedelta(seconds=step * i) for i in range(len(values))]
+    one = Series("power", "W", at, values)
+    marks = [Mark(at[0], "<began>", "onset"), Mark(at[-1] + timedelta(days=9), "outside", "alert")]
+    drawn = chart([] if one.empty else [one], at[0], at[-1] + timedelta(seconds=1), BERLIN, marks=marks,
+                  expected={} if expected is None else {"power": expected})  # fmt: skip
+
+    if one.empty:
+        assert drawn == ""
+        return
+    root = ET.fromstring(drawn)
+    width, height = (float(v) for v in root.attrib["viewBox"].split()[2:])
+    points = [p for line in root.iter("polyline") for p in line.attrib["points"].split()]
+    assert len(points) + len(list(root.iter("circle"))) == sum(v is not None for v in values)
+    for point in points:
+        x, y = (float(v) for v in point.split(","))
+        assert -0.1 <= x <= width + 0.1
+        assert -0.1 <= y <= height + 0.1
+    assert "outside" not in drawn
+    assert "<began>" not in drawn
+
+
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
+def test_ticks_are_few_and_hold_all_values(low, spread):
+    ticks = charts._ticks(low, low + spread)
+
+    assert 2 <= len(ticks) <= 6
+    assert ticks[0] <= low + 1e-6 * max(1, abs(low))
+    assert ticks[-1] >= low + spread - 1e-6 * max(1, abs(low + spread))
+
+
+def test_a_line_is_broken_where_nothing_was_measured():
+    at = [NOON + timedelta(minutes=m) for m in (0, 1, 2, 3, 60, 61, 62)]
+    drawn = chart([Series("power", "W", at, [1.0] * 7)], at[0], at[-1], BERLIN)
+
+    assert drawn.count("<polyline") == 2
+
+
+def test_power_is_shown_in_kilowatts_and_times_in_the_sites_zone():
+    at = [NOON + timedelta(minutes=m) for m in range(0, 61, 5)]
+    drawn = chart([Series("power", "W", at, [50_000.0 + m for m in range(13)])], at[0], at[-1], BERLIN)
+
+    assert "power, kW" in drawn
+    assert ">13:00<" in drawn
+
+
+def test_a_strip_says_what_it_shows_in_words():
+    drawn = strip(
+        [(NOON, NOON + timedelta(hours=1), "down", "down (<faulted>)")], NOON, NOON + timedelta(days=1), BERLIN
+    )
+
+    assert "01 Mar 13:00 to 01 Mar 14:00: down (&lt;faulted&gt;)" in drawn
+    ET.fromstring(drawn)
+
+
+def test_the_channels_that_the_alert_names_come_first():
+    assert series.channels_for("cooling", ["voltage", "no such channel", "fan_rpm"]) == [
+        "voltage",
+        "fan_rpm",
+        "temp_internal",
+        "power",
+    ]
+
+
+# -- charts of what is stored ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def port_no(conn, station):
+    return conn.execute("SELECT port_no FROM port WHERE port = %s", (f"{station}/1",)).fetchone()[0]
+
+
+@pytest.mark.integration
+def test_single_readings_are_shown_for_a_short_span_and_minutes_for_a_long_one(conn, port_no):
+    conn.execute(
+        """INSERT INTO reading (port_no, at, received_at, power) SELECT %(p)s, t, t, 100 FROM generate_series(%(a)s, %(b)s, interval '10 s') t""",
+        {"p": port_no, "a": NOON, "b": NOON + timedelta(minutes=59, seconds=50)},
+    )
+    conn.execute(
+        """INSERT INTO reading_1m (port_no, at, n, power_mean) SELECT %(p)s, t, 6, 200 FROM generate_series(%(a)s, %(b)s, interval '1 min') t""",
+        {"p": port_no, "a": NOON - timedelta(days=1), "b": NOON},
+    )
+
+    short = series.read(conn, port_no, ["power", series.MESSAGES], NOON, NOON + timedelta(hours=1))
+    long = series.read(conn, port_no, ["power", "voltage"], NOON - timedelta(days=1), NOON)
+
+    assert [s.channel for s in short] == ["power", series.MESSAGES]
+    assert set(short[0].values) == {100.0}
+    assert len(short[0].values) == series.BINS
+    assert sum(short[1].values) / len(short[1].values) == pytest.approx(6.0)
+    assert [(s.channel, set(s.values)) for s in long] == [("power", {200.0})]
+
+
+@pytest.mark.integration
+def test_silence_is_shown_as_no_messages_and_not_as_no_chart(conn, port_no):
+    (only,) = series.read(conn, port_no, [series.MESSAGES, "power"], NOON, NOON + timedelta(hours=1))
+
+    assert set(only.values) == {0.0}
+
+
+# -- pages on a running server --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(site):
+    return site.client(token=site.token(Role.ADMIN))
+
+
+@pytest.fixture
+def at_noon(serve):
+    return serve(ControlSettings(), clock=lambda: NOON)
+
+
+@pytest.mark.integration
+def test_an_incident_shows_its_reason_its_chart_its_order_and_its_story(
+    at_noon, conn, port_no, station, alerts, taken, table
+):
+    conn.execute(
+        """INSERT INTO reading (port_no, at, received_at, temp_connector) SELECT %(p)s, t, t, 60 FROM generate_series(%(a)s, %(b)s, interval '1 min') t""",
+        {"p": port_no, "a": NOON - timedelta(hours=1), "b": NOON},
+    )
+    taken(
+        alerts.said(
+            f"{station}/1", "contact_wear", text="Runs hot",
+            contributions=[{"channel": "temp_connector", "share": 1.0, "observed": 78.0, "expected": 50.0, "unit": "degC"}],
+        )
+    )  # fmt: skip
+    page = (
+        at_noon.client(token=at_noon.token(Role.VIEWER))
+        .get(f"/incidents/{table('incident', station)[0]['incident_id']}")
+        .text
+    )
+
+    for said in (
+        "Runs hot",
+        "connector temperature, °C",
+        ">began<",
+        ">alert<",
+        ">expected<",
+        "WO-",
+        "derate",
+        "Raised (P3",
+    ):
+        assert said in page, said
+    assert "Close it" not in page
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["/incidents", "/incidents?show=closed", "/incidents?show=history", "/orders", "/orders?show=mine",
+                                  "/orders?show=done", "/credits", "/ports", "/ports?find=T-", "/status"])  # fmt: skip
+def test_every_list_has_its_page(desk, path):
+    assert desk.get(path).status_code == 200
+
+
+@pytest.mark.integration
+def test_a_port_shows_its_state_its_uptime_and_its_sessions(at_noon, conn, port_no, station):
+    conn.execute(
+        "INSERT INTO uptime_now (at, since, port_no, up_1h, up_24h, up_7d, up_30d, state, reason) VALUES (%s, %s, %s, 1, 0.99, 0.98, 0.9712, 'down', 'faulted')",
+        (NOON, NOON - timedelta(minutes=10), port_no),
+    )
+    conn.execute(
+        "INSERT INTO availability VALUES (%s, %s, NULL, 'down', 'faulted', NULL)",
+        (port_no, NOON - timedelta(minutes=10)),
+    )
+    page = at_noon.client(token=at_noon.token(Role.VIEWER)).get(f"/ports/{station}/1").text
+
+    for said in ("97.12 %", "99.0 %", "faulted", "12:50", "down (faulted)"):
+        assert said in page, said
+
+
+@pytest.mark.integration
+def test_the_public_page_tells_the_truth_and_nothing_about_the_network(at_noon, conn, port_no, station, alerts, taken):
+    conn.execute(
+        "INSERT INTO uptime_now (at, since, port_no, state, reason) VALUES (%s, %s, %s, 'down', 'faulted')",
+        (NOON, NOON - timedelta(minutes=10), port_no),
+    )
+    taken(alerts.said(f"{station}/1", "contactor"))
+    client = at_noon.client()
+
+    page = client.get(f"/p/{station}/1").text
+
+    assert "Out of order" in page
+    assert "We know of it." in page
+    for hidden in ("WO-", "contactor", "Contactor", "/incidents/"):
+        assert hidden not in page
+    assert "Out of order" in client.get(f"/status/site-{station}").text
+    assert client.get(f"/p/{station}/9").status_code == 404
+    assert client.get("/status/nowhere").status_code == 404
+
+
+@pytest.mark.integration
+def test_a_driver_reports_a_fault_and_a_person_can_order_a_visit(site, desk, station, table):
+    client = site.client()
+    answer = client.post(f"/p/{station}/1/report", data={"problem": "stuck", "text": "it <sits> fast"})
+    assert answer.headers["location"] == f"/p/{station}/1?thanks=true"
+
+    (incident,) = table("incident", station)
+    assert (incident["family"], incident["source"], incident["state"]) == ("lock", "report", "open")
+    assert table("work_order", station) == table("command", station) == []
+    page = desk.get(f"/incidents/{incident['incident_id']}").text
+    assert "it &lt;sits&gt; fast" in page
+    assert desk.post(f"/v1/incidents/{incident['incident_id']}/work_order").status_code == 201
+    assert len(table("work_order", station)) == 1
+
+
+@pytest.mark.integration
+def test_a_report_on_what_is_known_joins_it(site, station, alerts, taken, table, conn):
+    taken(alerts.said(f"{station}/1", "lock"))
+    for _ in range(2):
+        site.client().post(f"/p/{station}/1/report", data={"problem": "stuck"})
+
+    (incident,) = table("incident", station)
+    reports = conn.execute("SELECT count(*) FROM report WHERE incident_id = %s", (incident["incident_id"],)).fetchone()
+    assert reports == (2,)
+    assert incident["source"] == "alert"
+
+
+@pytest.mark.integration
+def test_a_reported_incident_does_not_close_because_an_alert_clears(site, station, alerts, taken, table):
+    site.client().post(f"/p/{station}/1/report", data={"problem": "stuck"})
+    taken(alerts.said(f"{station}/1", "lock"), alerts.said(f"{station}/1", "lock", revision=2, state="cleared"))
+
+    (incident,) = table("incident", station)
+    assert (incident["state"], incident["severity"]) == ("open", "P2")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("data", [{"problem": "gremlins"}, {}, {"problem": "other", "text": "x" * 1_001}])
+def test_a_report_that_does_not_fit_is_refused(site, station, table, data):
+    assert site.client().post(f"/p/{station}/1/report", data=data).status_code == 422
+    assert table("incident", station) == []
+
+
+@pytest.mark.integration
+def test_a_machine_that_fills_in_every_field_reports_nothing(site, station, table):
+    site.client().post(f"/p/{station}/1/report", data={"problem": "other", "website": "http://spam"})
+
+    assert table("incident", station) == []
+
+
+@pytest.mark.integration
+def test_reports_are_limited_by_address(serve, station, table):
+    site = serve(ControlSettings(report_rate="2/minute"))
+    client = site.client()
+
+    assert [client.post(f"/p/{station}/1/report", data={"problem": "other"}).status_code for _ in range(3)] == [
+        303,
+        303,
+        429,
+    ]
+
+
+@pytest.mark.integration
+def test_the_qr_code_leads_to_the_ports_public_page(serve, station):
+    site = serve(ControlSettings(public_url="https://charge.example/"))
+    answer = site.client(token=site.token(Role.VIEWER)).get(f"/qr/{station}/1.svg")
+
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert ET.fromstring(answer.content).tag == f"{SVG}svg"
+
+
+@pytest.mark.integration
+def test_a_person_approves_a_credit_on_its_page(site, conn, station, alerts, table, now):
+    from control.take import take
+
+    take(conn, ControlSettings(approve_up_to={}), alerts.cut(f"{station}/1"), now)
+    (credit,) = table("credit", station)
+    accounts.put_account(conn, "bea", "correct horse battery", {Role.BILLING}, None, "rule:test")
+    bea = site.signed_in("bea", "correct horse battery")
+    page = bea.get("/credits").text
+    assert credit["reason"] in page
+    secret = page.partition('name="csrf" value="')[2].partition('"')[0]
+
+    bea.post(f"/credits/{credit['credit_id']}", data={"csrf": secret, "word": "approve", "because": "looks right"})
+
+    (decided,) = table("credit", station)
+    assert (decided["state"], decided["decided_by"], decided["decided_because"]) == (
+        "approved",
+        "user:bea",
+        "looks right",
+    )
+
+
+@pytest.mark.integration
+def test_an_error_is_a_page_for_people_and_json_for_machines(site):
+    assert "<h1>Not Found</h1>" in site.client().get("/p/nowhere/1").text
+    machine = site.client(headers={"accept": "application/json"}).get("/p/nowhere/1")
+    assert machine.json() == {"detail": "there is no port that you may see"}
