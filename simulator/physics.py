@@ -136,21 +136,25 @@ class Physics:
         c = self.columns
         on = on & ~state.done
         before, amps_before = state.power * on, state.amps * on
-        soc = np.minimum(state.soc + before * np.float32(dt / 3600.0) / state.battery_wh, np.float32(1))
+        rise_s, fall_s = min(self.constants.ramp_s, dt), min(self.constants.ramp_down_s, dt)
+        flow = before
+        if starting.any():
+            first = np.minimum(np.where(c.dc, state.accept_w * _taper(state, state.soc), c.rated_w), c.rated_w)
+            flow = np.where(starting & on, first * np.float32(1 - 0.5 * rise_s / dt), before)
+        soc = np.minimum(state.soc + flow * np.float32(dt / 3600.0) / state.battery_wh, np.float32(1))
         supply, phases, fed = self._supply(state, out, fx)
         volts = np.where(c.dc, state.v_empty + state.v_span * soc, supply)
         conductors = np.where(c.dc, np.float32(1), phases * np.float32(self.constants.power_factor))
         line = volts * conductors
-        taper = np.clip((FULL - soc) * state.slope, np.float32(0.02), np.float32(1))
-        accept = np.where(c.dc, state.accept_w, state.ac_amps * line) * taper
+        accept = np.where(c.dc, state.accept_w, state.ac_amps * line) * _taper(state, soc)
         offer = np.minimum(self._most, c.amps * line) * self._derating(state, out) * state.allowed
         wish = np.minimum(accept, offer) * on
-        share = np.minimum(c.s_limit_w / np.maximum(c.over_station(wish), np.float32(1)), np.float32(1))[c.station]
-        given = wish * share
+        total = c.over_station(wish)
+        given = wish * np.minimum(c.s_limit_w / np.maximum(total, np.float32(1)), np.float32(1))[c.station]
+        spare = np.maximum(c.s_limit_w - total, np.float32(0))[c.station]
         goal = given if fx is None else np.minimum(given, c.rated_w * fx.power * fed)
         after = np.minimum(goal, before + goal * np.float32(dt / self.constants.ramp_s))
         amps = after / np.maximum(line, np.float32(1))
-        rise_s, fall_s = min(self.constants.ramp_s, dt), min(self.constants.ramp_down_s, dt)
         energy, square = _profile(before, after, amps_before, amps, dt)
         if starting.any():
             energy = np.where(starting, after * np.float64(dt - 0.5 * rise_s), energy)
@@ -158,12 +162,12 @@ class Physics:
         if stopping.any():
             energy = energy - stopping * (0.5 * fall_s) * after
             square = square - stopping * np.float32(2 / 3 * fall_s / dt) * amps * amps
+        self._heat(state, dt, out, square, (energy * (1.0 / dt)).astype(np.float32), fx)
         energy *= 1.0 / 3600.0
-        self._heat(state, dt, out, square, 0.5 * (before + after), fx)
         state.register += energy * (c.meter_gain if fx is None else c.meter_gain * fx.meter)
         state.soc = np.minimum(state.soc + energy.astype(np.float32) / state.battery_wh, np.float32(1))
         state.power, state.amps, state.volts = after, amps, volts
-        state.wanted, state.offered = accept * on, np.where(share < 1, given, offer) * on
+        state.wanted, state.offered = accept * on, np.minimum(offer, given + spare) * on
         state.done |= on & (state.soc >= state.target)
 
     def _supply(self, state: State, out: Surroundings, fx: Effects | None) -> tuple[F4, F4, F4 | np.float32]:
@@ -208,6 +212,12 @@ class Physics:
         steady = c.s_standby_k + c.s_rise_k_per_w * c.over_station(power * self._loss) / air
         state.s_rise = steady + (state.s_rise - steady) * np.exp(air * np.float32(-dt / con.tau_cabinet))
         state.s_fan = np.where(c.s_dc, turns, np.float32(0))
+
+
+def _taper(state: State, soc: F4) -> F4:
+    """The share of its full acceptance that a vehicle takes at `soc`."""
+    taper: F4 = np.clip((FULL - soc) * state.slope, np.float32(0.02), np.float32(1))
+    return taper
 
 
 def _profile(before: F4, after: F4, i0: F4, i1: F4, dt: float) -> tuple[NDArray[np.float64], F4]:

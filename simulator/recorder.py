@@ -16,7 +16,9 @@ from simulator.physics import State, Surroundings
 from simulator.ports import F4
 from simulator.world import World
 
-_PORT: Final = ("before", "after", "volts", "wanted", "offered", "soc", "rise", "ac_phases")
+_PORT: Final = (
+    "before", "after", "volts", "wanted_before", "wanted", "offered_before", "offered", "soc", "rise", "ac_phases",
+)  # fmt: skip
 _STATION: Final = ("cabinet", "fan", "supply")
 
 
@@ -53,6 +55,8 @@ class Trace:
         np.multiply(state.power, charging, out=self.by_port["before"][k])
         for name, value in (
             ("volts", state.volts),
+            ("wanted_before", state.wanted),
+            ("offered_before", state.offered),
             ("soc", state.soc),
             ("rise", state.rise),
             ("ac_phases", state.ac_phases),
@@ -88,8 +92,8 @@ class Trace:
             charging=charging,
             power=power * charging,
             volts=_between(column["volts"], here, there, w),
-            wanted=column["wanted"][here],
-            offered=column["offered"][here],
+            wanted=_changing(column["wanted_before"][here], column["wanted"][here], w, starting),
+            offered=_changing(column["offered_before"][here], column["offered"][here], w, starting),
             soc=_between(column["soc"], here, there, w),
             register=register + (self.register.ravel()[there] - register) * share,
             rise=warm + (column["rise"][there] - warm) * ease,
@@ -128,6 +132,12 @@ class Trace:
             fx.weld_volts[mine] = there.weld_volts[rows.port[mine]]
             fx.isolation[mine] = there.isolation[rows.port[mine]]
         return fx
+
+
+def _changing(before: F4, after: F4, w: F4, starting: NDArray[np.bool_]) -> F4:
+    """A wish or limit within a step: a straight line, but a new session has its first wish at once."""
+    begin: F4 = np.where(starting, after, before)
+    return begin + (after - begin) * w
 
 
 def _between(column: F4, here: NDArray[np.int64], there: NDArray[np.int64], w: F4) -> F4:

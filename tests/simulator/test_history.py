@@ -217,3 +217,18 @@ def test_a_placed_visit_happens_and_reaches_beyond_the_end(fleet):
     assert made.moment.on[port]
     assert mine["power"][-1] > 40_000
     assert made.moment.visits[port].stop_us > end
+
+
+def test_what_a_healthy_port_delivers_is_what_was_asked_for_or_offered(week, fleet):
+    _, chunks = week
+    steady = 0
+    for port in (p.port for p in fleet.ports if p.model.kind == "dc"):
+        mine = readings_of(chunks, port)
+        flowing = ~np.isnan(mine["power_offered"]) & (mine["current"] > 20)
+        settled = flowing & np.roll(flowing, 4)  # not while the current rises
+        least = np.minimum(mine["current_requested"], mine["current_offered"])[settled]
+        ratio = mine["current"][settled] / least
+        steady += settled.sum()
+        assert np.abs(ratio - 1).max() < 0.03, port
+        assert np.median(ratio) == pytest.approx(1.0, abs=0.004)
+    assert steady > 500
