@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.channels import BY_NAME
+from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import BridgeBeat, Event
 from schemas.topics import partition_of
 from simulator import noise
@@ -15,6 +15,7 @@ from simulator.faults import FaultSet
 from simulator.history_events import LATENCY_US, Events, Happening, Span
 from simulator.ports import US
 from simulator.recorder import Rows
+from simulator.speak import SAYS
 from simulator.world import World
 
 BRIDGE: Final = "history"
@@ -31,6 +32,8 @@ class Assembler:
         stations = world.fleet.stations
         self._shard = np.array([partition_of(s.station.encode(), partitions) for s in stations])
         self._ports = [self._ports_of(shard) for shard in range(partitions)]
+        says = [SAYS[stations[i].protocol] for i in world.columns.station]
+        self._said = {name: np.array([name in s for s in says]) for name in NAMES}
 
     def _ports_of(self, shard: int) -> NDArray[np.int64]:
         """The ports of a shard in the order in which their stations read their meters."""
@@ -81,8 +84,14 @@ class Assembler:
             origin=np.full(n, span.number, np.int64),
             seq=np.arange(n, dtype=np.int64),
             flags=np.zeros(n, np.uint8),
-            channels={k: v.astype(BY_NAME[k].dtype, copy=False) for k, v in channels.items()},
+            channels={k: self._sayable(k, v, rows.port) for k, v in channels.items()},
         )
+
+    def _sayable(self, name: str, column: np.ndarray, port: NDArray[np.int64]) -> np.ndarray:
+        """A channel in its dtype, NaN at ports whose protocol has no word for it."""
+        said = self._said[name]
+        column = column if said.all() else np.where(said[port], column, np.nan)
+        return column.astype(BY_NAME[name].dtype, copy=False)
 
     def _rows(self, span: Span, ports: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:
         """The rows of a shard in order of time, and each row's port as a position in `ports`."""
@@ -125,11 +134,14 @@ class Assembler:
     def _isolation(self, span: Span, ports: NDArray[np.int64], rng: np.random.Generator, seq: int) -> OtherColumns:
         """The isolation test that a DC port makes before each charge, in kohm."""
         local = {int(p): i for i, p in enumerate(ports)}
-        tested = [v for v in span.started if v.port in local and self.world.columns.dc[v.port]]
+        protocol = [s.protocol for s in self.world.fleet.stations]
+        station, dc = self.world.columns.station, self.world.columns.dc
+        tested = [
+            v for v in span.started if v.port in local and dc[v.port] and protocol[station[v.port]] == "canonical"
+        ]
         n = len(tested)
         at = np.array([v.start_us for v in tested], np.int64)
         ohms = self.world.constants.isolation_kohm * (1 + 0.05 * rng.standard_normal(n))
-        station = self.world.columns.station
         for i, v in enumerate(tested):
             node = (int(at[i]) - int(span.node_us[0, station[v.port]])) // (span.trace.step_s * US)
             fx = span.trace.effects.get(node)

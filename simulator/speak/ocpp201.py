@@ -11,7 +11,7 @@ from simulator.fleet import Station
 from simulator.speak.message import Message, Row, Session, dumps, rfc3339
 from simulator.speak.ocpp16 import MEASURANDS
 
-_NOT_MEASURED: Final = ("Temperature", "RPM")
+NOT_MEASURED: Final = ("Temperature", "RPM")
 _STATUS: Final = {
     "available": "Available", "reserved": "Reserved", "unavailable": "Unavailable", "faulted": "Faulted",
 }  # fmt: skip
@@ -106,7 +106,7 @@ class Ocpp201:
         sampled = []
         for name, value in row.items():
             known = MEASURANDS.get(name)
-            if known is None or known["measurand"] in _NOT_MEASURED:
+            if known is None or known["measurand"] in NOT_MEASURED:
                 continue
             entry: dict[str, Any] = {"value": value, "context": context, "measurand": known["measurand"]}
             entry |= {key: known[key] for key in ("phase", "location") if key in known}

@@ -5,7 +5,9 @@ import numpy as np
 import orjson
 import pytest
 
+from connectors.adapters.normalise import Normaliser
 from schemas.messages import MODELS
+from schemas.telemetry import RawRecord, encode_cw
 from simulator.arrivals import Visit
 from simulator.faults import Fault
 from simulator.fleet import generate
@@ -107,6 +109,31 @@ def test_the_live_network_goes_on_where_the_history_ended(past, live):
         expected = 0.5 * (first[port][2] + last[port][2]) * seconds / 3600
         a_second = first[port][2] / 3600  # a station names its own part of the second
         assert first[port][1] - last[port][1] == pytest.approx(expected, rel=0.02, abs=3 + a_second), port
+
+
+def test_a_port_has_the_channels_live_that_it_had_in_the_history(past, live):
+    _, _, chunks = past
+    before = defaultdict(set)
+    for chunk in chunks:
+        for name, column in chunk.readings.channels.items():
+            for i in np.unique(chunk.readings.port[~np.isnan(column)]).tolist():
+                before[chunk.ports[i]].add(name)
+    hasher, now = Normaliser(b"k" * 32), defaultdict(set)
+    said = [s for s in live.advance(END + 100 * US) if isinstance(s, Said)]
+    records = [
+        RawRecord(i, s.station.encode(), s.payload, s.topic.encode(), encode_cw("m", s.at_us, False, False, "from", 1, "b", i))
+        for i, s in enumerate(said)
+    ]  # fmt: skip
+    batch = hasher.normalise(0, records).batch
+    for name, column in batch.readings.channels.items():
+        for i in np.unique(batch.readings.port[~np.isnan(column)]).tolist():
+            now[batch.ports[i]].add(name)
+
+    assert len(now) == 120
+    for port, channels in now.items():
+        assert channels <= before[port], port
+        charging = "power_offered" in channels
+        assert channels == before[port] or not charging, port
 
 
 def test_a_session_that_began_in_the_history_ends_live_under_the_same_id(past, script, moment):
