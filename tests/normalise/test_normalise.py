@@ -345,3 +345,30 @@ def test_tokens_differ_by_key_and_a_long_key_counts_whole(record):
         )
 
     assert len({token(b"a"), token(b"b"), token(b"c" * 64), token(b"c" * 65), token(b"c" * 64 + b"d")}) == 5
+
+
+def test_lines_of_all_adapters_of_a_poll_are_numbered_as_they_arrived(normaliser, record, view):
+    meter = {
+        "timestamp": "2025-10-09T08:50:00Z",
+        "sampledValue": [{"value": "1"}, {"value": "50", "measurand": "Frequency"}],
+    }
+    messages = [
+        ("ocpp16", [2, "a", "MeterValues", {"connectorId": 1, "meterValue": [meter]}]),
+        ("reading", {"port": 1, "soc": 1, "other": {"x": 1}}),
+        ("readings", {"port": 1, "at": [5, 6], "channels": {"soc": [1, 2]}, "other": {"y": [1, 2]}}),
+        ("heartbeat", {}),
+        ("reading", {"port": 1}),
+        ("reading", {"port": 1, "soc": 3, "other": {"z": 1}}),
+    ]
+    records = [record(f"ev/A/from/{kind}", payload, offset=i) for i, (kind, payload) in enumerate(messages)]
+    seen = view(normaliser.normalise(0, records).batch)
+
+    assert [(row[3], row[4]) for row in seen["readings"]] == [(0, 0), (1, 2), (2, 4), (2, 5), (5, 10)]
+    assert [(row[3], row[4], row[5]) for row in seen["other"]] == [
+        (0, 1, "frequency"),
+        (1, 3, "x"),
+        (2, 6, "y"),
+        (2, 7, "y"),
+        (5, 11, "z"),
+    ]
+    assert [(e.origin, e.seq) for e in [*seen["events"], *seen["rejects"]]] == [(3, 8), (4, 9)]
