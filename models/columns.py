@@ -137,6 +137,9 @@ class PortIndex:
     def __len__(self) -> int:
         return len(self.ports)
 
+    def __contains__(self, port: str) -> bool:
+        return port in self._slot
+
     def slot(self, port: str) -> int:
         """The slot of one port, made if new."""
         found = self._slot.get(port)
