@@ -1,13 +1,16 @@
 """Connections: search path, role and time limits set once, on connecting."""
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from connectors.timescale.settings import DatabaseSettings, Names
+
+_IDLE_S: Final = 30
+"""After so long a silence either end asks whether the other is there: a lost host gives its locks free within a minute."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -60,6 +63,9 @@ def _arguments(settings: DatabaseSettings, application: str) -> dict[str, Any]:
         "connect_timeout": max(1, round(settings.connect_timeout_s)),
         "application_name": application,
         "prepare_threshold": None,
+        "keepalives_idle": _IDLE_S,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
     }
 
 
@@ -67,8 +73,15 @@ def _configure(conn: Connection, settings: DatabaseSettings) -> None:
     path = Names(settings.namespace).search_path
     conn.execute(
         """SELECT set_config('search_path', %s, false), set_config('timezone', 'UTC', false),
-                  set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)""",
-        (path, f"{round(settings.statement_timeout_s * 1000)}ms", f"{round(settings.lock_timeout_s * 1000)}ms"),
+                  set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
+                  set_config('tcp_keepalives_idle', %s, false), set_config('tcp_keepalives_interval', '10', false),
+                  set_config('tcp_keepalives_count', '3', false)""",
+        (
+            path,
+            f"{round(settings.statement_timeout_s * 1000)}ms",
+            f"{round(settings.lock_timeout_s * 1000)}ms",
+            str(_IDLE_S),
+        ),
     )
     if settings.role is not None:
         conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(settings.role)))

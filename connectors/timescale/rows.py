@@ -1,7 +1,7 @@
 """What operators put out, carried out inside one transaction."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from connectors.timescale.spans import replace_spans
 from connectors.timescale.tally import LINES, Tally
 from connectors.timescale.upsert import Tables
 from models.operator import Append, Delete, Recompute, ReplaceSpan, Upsert, Write
+
+_MINUTES: Final = 5_000
+"""Minutes that one statement recomputes, so that none runs into the time limit."""
 
 
 class Place(NamedTuple):
@@ -110,11 +113,15 @@ class Rows:
 
     def _recompute(self, conn: Connection, group: Sequence[Recompute]) -> None:
         ports = np.concatenate([self._ports[id(write.ports)][write.port] for write in group])
-        minutes = np.concatenate([write.minute for write in group]).astype("datetime64[us]")
-        conn.execute(
-            query(f"recompute_{group[0].table}"),
-            {"port_no": ports.tolist(), "minute": [f"{minute}Z" for minute in np.datetime_as_string(minutes)]},
-        )
+        minutes = np.concatenate([write.minute for write in group])
+        pairs = np.unique(np.stack([ports.astype(np.int64), minutes]), axis=1)
+        for start in range(0, pairs.shape[1], _MINUTES):
+            port_no, minute = pairs[:, start : start + _MINUTES]
+            texts = np.datetime_as_string(minute.astype("datetime64[us]"))
+            conn.execute(
+                query(f"recompute_{group[0].table}"),
+                {"port_no": port_no.tolist(), "minute": [f"{text}Z" for text in texts]},
+            )
 
 
 def _key(shape: Shape, write: Upsert | Delete) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from connectors.timescale.copy import copy_rows
-from connectors.timescale.encode import NULL_INT
+from connectors.timescale.fields import NULL_INT
 from connectors.timescale.ports import PortNumbers
 from connectors.timescale.queries import query
 from connectors.timescale.shapes import Shape

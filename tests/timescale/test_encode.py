@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.timescale.copy import copy_rows
-from connectors.timescale.encode import HEADER, NULL_INT, TRAILER, encode
+from connectors.timescale.encode import HEADER, TRAILER, encode
+from connectors.timescale.fields import NULL_INT
 from connectors.timescale.shapes import Shape
 
 KINDS = {
