@@ -19,8 +19,9 @@ from connectors.timescale.shapes import Shape
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
 _AT_ONCE: Final = 4_096
-_MOST_PATTERNS: Final = 2**62
 """Rows of a piece: the server takes one piece in while the next is made."""
+_MOST_PATTERNS: Final = 2**62
+"""Numbers of patterns that fit an int64."""
 
 Rows = NDArray[np.intp] | slice
 
@@ -29,7 +30,7 @@ def encode(shape: Shape, columns: Mapping[str, Any]) -> Iterator[bytes | memoryv
     """The COPY stream of `columns` (name -> array or list, all of one length) for a table of `shape`, in pieces.
 
     Types: floats (NaN is NULL), integers and times as integers (times in microseconds since 1970 UTC, dates in days;
-    int64's minimum is NULL), booleans, lists of str, bytes-free dict or list (jsonb), `date`, `datetime`; None in a list is
+    int64's minimum is NULL), booleans, lists of str, of dict or list (jsonb), of bytes (bytea), `date`, `datetime`; None in a list is
     NULL. Rows leave grouped by pattern, not in their order. ValueError names the column that does not fit. 50 to 150 ns a
     row of 20 numbers; about 1 microsecond a field where rows are put together one by one.
     """
