@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from connectors.adapters.normalise import Normaliser
+from connectors.kafka import KafkaSettings, Producer, ends, ensure_topics, read_span, retention_days
 from models.columns import Batch, Others, Readings
 from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import EVENT_KINDS, REJECT_REASONS, BridgeBeat, Event, RawRecord, Reject, encode_cw
@@ -183,3 +184,46 @@ def said(normaliser):
         return plain(normaliser.normalise(3, [raw(topic, payload, offset=next(offset), **more)]).batch)
 
     return one
+
+
+@pytest.fixture
+def kafka(services, kafka_admin, unique):
+    """Settings of a fresh deployment with two partitions a topic."""
+    made = KafkaSettings(bootstrap=services.kafka.bootstrap, namespace=unique, partitions=2)
+    ensure_topics(made)
+    yield made
+    for dropped in kafka_admin.delete_topics(list(retention_days(made))).values():
+        dropped.result(20)
+
+
+@pytest.fixture
+def fill(kafka):
+    """`fill(partition, records)`: write raw records as a bridge does; the offsets are Kafka's."""
+
+    def write(partition, records):
+        producer = Producer(kafka, "fill")
+        for r in records:
+            headers = [("topic", r.topic), ("cw", r.cw)] + (
+                [("too_large", str(r.withheld).encode())] if r.withheld else []
+            )
+            producer.send(
+                kafka.topics.raw, None if r.withheld else r.value, key=r.key, partition=partition, headers=headers
+            )
+        producer.flush()
+
+    return write
+
+
+@pytest.fixture
+def read(kafka):
+    """`read(topic)`: (partition, message) of all that a topic holds."""
+
+    def messages(topic):
+        return [
+            (p, m)
+            for p, (low, high) in ends(kafka, topic).items()
+            for ms in read_span(kafka, topic, p, low, high)
+            for m in ms
+        ]
+
+    return messages

@@ -53,6 +53,23 @@ def test_every_version_ever_written_is_read(path):
 def test_the_golden_messages_show_every_kind_of_event_and_most_reasons(record):
     batch = normalised(record)
 
-    assert {e.kind for e in batch.events} >= {"status", "session_start", "session_update", "session_end", "session_id", "authorize"}
+    assert {e.kind for e in batch.events} >= {
+        "status",
+        "session_start",
+        "session_update",
+        "session_end",
+        "session_id",
+        "authorize",
+    }
     assert {e.kind for e in batch.events} >= {"boot", "connection", "fault", "command_result", "alive"}
-    assert {r.reason for r in batch.rejects} >= {"topic", "json", "schema", "port", "value", "empty", "unsupported", "unmatched", "call_error"}
+    assert {r.reason for r in batch.rejects} >= {
+        "topic",
+        "json",
+        "schema",
+        "port",
+        "value",
+        "empty",
+        "unsupported",
+        "unmatched",
+        "call_error",
+    }
