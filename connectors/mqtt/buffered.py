@@ -14,7 +14,7 @@ from paho.mqtt.enums import MessageType, MQTTErrorCode
 
 READ_BYTES: Final = 65_536
 WRITE_BYTES: Final = 262_144
-_FLUSH_ON_CLOSE_S: Final = 1.0
+_CLOSE_S: Final = 1.0
 
 
 class BufferedSocket:
@@ -29,6 +29,7 @@ class BufferedSocket:
         self._at = 0
         self._out = bytearray()
         self.heard = time.monotonic()
+        self.goodbye = False
 
     @property
     def unsent(self) -> bool:
@@ -77,11 +78,17 @@ class BufferedSocket:
             del self._out[:sent]
 
     def close(self) -> None:
-        """Send what waits, for a second at most, then close."""
+        """Send what waits, for a second at most, then close; after a `goodbye` the peer closes first.
+
+        A broker that sees the end of the stream before it has looked at DISCONNECT sends the will (Artemis does).
+        """
         try:
-            self._sock.settimeout(_FLUSH_ON_CLOSE_S)
+            self._sock.settimeout(_CLOSE_S)
             if self._out:
                 self._sock.sendall(self._out)
+            end = time.monotonic() + _CLOSE_S
+            while self.goodbye and time.monotonic() < end and self._sock.recv(READ_BYTES):
+                pass
         except OSError:
             self._out.clear()  # the peer is gone, and with it what it would have done with this
         finally:

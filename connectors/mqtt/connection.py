@@ -131,7 +131,8 @@ class Connection:
     def close(self) -> None:
         """Send what is queued and DISCONNECT; a persistent session stays with the broker."""
         self._closing = True
-        if self.client.socket() is not None:
+        if self.client.socket() is not None and self.client.buffered is not None:
+            self.client.buffered.goodbye = self.connected
             self.client.disconnect()
             self._send()
         self.connected = False
