@@ -133,7 +133,7 @@ def _play_watched(messages: list[Line], settings: Settings, speed: float, proces
 def _drained(settings: Settings, processes: Processes) -> None:
     """Return once every message is in the log, every flow stored it, and control took every alert."""
     kafka = settings.kafka
-    _watch_until(lambda: _quiet(settings), processes, "the bridge to deliver what the broker holds", 300.0)
+    _watch_until(lambda: _quiet(settings), processes, "the bridge to deliver what the broker holds", 120.0)
     target = {shard_name(p): high - 1 for p, (_, high) in ends(kafka, kafka.topics.raw).items()}
 
     def stored() -> bool:
@@ -162,18 +162,22 @@ def _quiet(settings: Settings) -> bool:
 
 
 def _watch_until(ready: Callable[[], bool], processes: Processes, what: str, seconds: float) -> None:
-    if not wait_until(_patient(ready), seconds, [processes], step_s=0.5):
+    patient = _Patient(ready)
+    if not wait_until(patient, seconds, [processes], step_s=0.5):
         tails = "\n".join(f"{m.name}: {m.child.log_tail(5) if m.child else ''}" for m in processes.all)
-        raise TimeoutError(f"waited {seconds:.0f} s for {what}; the processes last said:\n{tails}")
+        raise TimeoutError(f"waited {seconds:.0f} s for {what}{patient.trouble}; the processes last said:\n{tails}")
 
 
-def _patient(ready: Callable[[], bool]) -> Callable[[], bool]:
-    """`ready`, where a service that is just being started again counts as not ready."""
+class _Patient:
+    """A question, where a service that is just being started again counts as no; the last trouble is kept for the message."""
 
-    def ask() -> bool:
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        self._ready = ready
+        self.trouble = ""
+
+    def __call__(self) -> bool:
         try:
-            return ready()
-        except (KafkaError, psycopg.OperationalError):
+            return self._ready()
+        except (KafkaError, psycopg.OperationalError) as error:
+            self.trouble = f" (last trouble: {error})"
             return False
-
-    return ask

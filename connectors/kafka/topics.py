@@ -1,22 +1,19 @@
 """The deployment's topics: made with exact partition counts, checked, and asked how far they and their readers are."""
 
 import time
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import confluent_kafka as ck
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from connectors.kafka.asking import answer
-from connectors.kafka.consumer import consumer
+from connectors.kafka.consumer import consumer, watermarks
 from connectors.kafka.errors import TopicError
 from connectors.kafka.producer import log_error
 from connectors.kafka.settings import KafkaSettings
 
 _DAY_MS: Final = 86_400_000
-_EARLIEST: Final = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=8)
@@ -101,19 +98,28 @@ def _topic_config(settings: KafkaSettings, name: str) -> dict[str, str]:
 
 
 def ends(settings: KafkaSettings, topic: str) -> dict[int, tuple[int, int]]:
-    """Partition -> (first offset held, offset of the next record)."""
-    parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
-    low = _offsets(settings, parts, _EARLIEST)
-    high = _offsets(settings, parts, _LATEST)
-    return {p: (low[p], high[p]) for p in low}
+    """Partition -> (first offset held, offset of the next record).
+
+    Asked through a consumer of its own: the admin client keeps asking with the leader epochs it learned first and is
+    refused for good after a broker's restart (confluent-kafka 2.16).
+    """
+    client = consumer(settings, "ends")
+    try:
+        return {p: watermarks(client, settings, topic, p) for p in range(settings.partitions)}
+    finally:
+        client.close()
 
 
 def offsets_at(settings: KafkaSettings, topic: str, at_us: int) -> dict[int, int]:
     """Partition -> offset of the first record whose Kafka time is `at_us` (microseconds) or later; its end where none is."""
-    parts = [ck.TopicPartition(topic, p) for p in range(settings.partitions)]
-    found = _offsets(settings, parts, OffsetSpec.for_timestamp(at_us // 1_000))
-    high = _offsets(settings, parts, _LATEST)
-    return {p: offset if offset >= 0 else high[p] for p, offset in found.items()}
+    parts = [ck.TopicPartition(topic, p, at_us // 1_000) for p in range(settings.partitions)]
+    client = consumer(settings, "offsets-at")
+    try:
+        found = answer(settings, lambda: client.offsets_for_times(parts, timeout=settings.timeout_s))
+    finally:
+        client.close()
+    high = ends(settings, topic)
+    return {part.partition: part.offset if part.offset >= 0 else high[part.partition][1] for part in found}
 
 
 def committed(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
@@ -135,11 +141,3 @@ def lag(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
     """Partition -> records that `group` has still to read, as of its last commit (all of them where it made none)."""
     done = committed(settings, group, topic)
     return {p: high - max(low, done.get(p, low)) for p, (low, high) in ends(settings, topic).items()}
-
-
-def _offsets(settings: KafkaSettings, parts: Iterable[ck.TopicPartition], spec: Any) -> dict[int, int]:
-    def ask() -> dict[int, int]:
-        futures = admin(settings).list_offsets(dict.fromkeys(parts, spec), request_timeout=settings.timeout_s)
-        return {part.partition: int(future.result(settings.timeout_s).offset) for part, future in futures.items()}
-
-    return answer(settings, ask)
