@@ -12,17 +12,24 @@ from simulator.run import run_live, world_of
 from simulator.script import Script
 from simulator.sessions_file import messages_of, read_sessions
 
+_NEWCOMERS_S = 120.0
+
 
 def run(settings: Settings, *, seconds: float, script: bool, console: Console) -> None:
     """Be the network of `settings.simulator` until stopped or for `seconds`; with `script` the demo's faults happen."""
     simulator = settings.simulator
     world = world_of(simulator)
-    faults = Script(world.fleet, seed=simulator.seed).faults(time.time_ns() // 1_000) if script else []
+    now_us = time.time_ns() // 1_000
+    cast = Script(world.fleet, seed=simulator.seed) if script else None
+    faults = cast.faults(now_us) if cast else []
+    placed = cast.newcomers(now_us, _NEWCOMERS_S) if cast else []
     console.print(
         f"{simulator.stations} simulated stations speak to {settings.mqtt.shown}; all of their data are simulated"
     )
     with stop_on_signals():
-        report = run_live(simulator, settings.mqtt, world=world, faults=faults, seconds=seconds, stop=stopping)
+        report = run_live(
+            simulator, settings.mqtt, world=world, faults=faults, placed=placed, seconds=seconds, stop=stopping
+        )
     console.print(f"{report.said:,} messages said, {report.unacknowledged:,} not acknowledged")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from chargewell.rebuild import OPERATORS
 from chargewell.settings import Settings
+from connectors.adapters.tokens import token_hasher
 from connectors.timescale import registry
 from connectors.timescale.pool import connect
 from connectors.timescale.sink import Writer
@@ -71,13 +72,14 @@ def _shared_out(
     settings: Settings, facts: _Facts, history: History, progress: Callable[[int], None]
 ) -> list[tuple[int, int, int]]:
     workers = max(2, os.cpu_count() or 2)
+    hashed = token_hasher(settings.flows.token_key.get_secret_value().encode())
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
         queues: list[Queue[Batch | None]] = [manager.Queue(_AHEAD) for _ in range(workers)]
         running = [pool.submit(_work, settings, facts, one) for one in queues]
         taken = 0
         for chunk in history:
-            _put(queues[chunk.partition % workers], _as_batch(chunk), running)
+            _put(queues[chunk.partition % workers], _as_batch(chunk, hashed), running)
             taken += len(chunk.readings)
             progress(taken)
         for one in queues:
@@ -116,8 +118,11 @@ def _until_none(source: "Queue[Batch | None]") -> Iterator[Batch]:
         yield batch
 
 
-def _as_batch(c: Chunk) -> Batch:
+def _as_batch(c: Chunk, hashed: Callable[[str], str]) -> Batch:
     r, o = c.readings, c.other
+    for event in c.events:
+        if "token" in event.data:
+            event.data = event.data | {"token": hashed(event.data["token"])}
     return Batch(
         partition=c.partition, first=c.first, last=c.last, now=c.now, ports=c.ports,
         readings=Readings(r.port, r.at, r.received_at, r.origin, r.seq, r.flags, r.channels),
