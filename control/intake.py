@@ -32,6 +32,7 @@ GROUP: Final = "control"
 AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 """The database, not the alert, is the matter: wait and take it again."""
 _POLL_S: Final = 0.2
+_ASKED_S: Final = 3.0  # a question to Kafka is asked again after this, so that a stop is heard meanwhile
 _BATCH: Final = 500
 _KEPT_BYTES: Final = 65_536
 _TAKEOVER_S: Final = 10.0
@@ -52,7 +53,8 @@ class Intake:
         settings: ControlSettings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._database, self._kafka, self._settings, self._clock = database, kafka, settings, clock
+        self._database, self._settings, self._clock = database, settings, clock
+        self._kafka = kafka.model_copy(update={"timeout_s": min(kafka.timeout_s, _ASKED_S)})
         self._waiting: deque[ck.Message] = deque()
 
     def run(self, stop: threading.Event) -> None:

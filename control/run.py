@@ -64,7 +64,7 @@ def run(
                 "pages": server.serve(sockets=[listener]),
                 "intake": asyncio.to_thread(intake.run, halt),
                 "watch": asyncio.to_thread(watch, pool, settings, halt),
-                "worker": work(database, effects),
+                "worker": work(database, effects, halt),
                 "told": _until_ready(server, _address(listener), ready),
             }
             asyncio.run(_together(parts, server, halt, stop))
@@ -131,9 +131,8 @@ async def _together(
     first, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
     halt.set()
     server.should_exit = True
-    for task in (*tasks, told, stopped):
-        if task.get_name() not in ("pages", "intake", "watch"):
-            task.cancel()
+    told.cancel()
+    stopped.cancel()
     ended = await asyncio.gather(*tasks, told, stopped, return_exceptions=True)
     for task in first:
         if task is not stopped and not task.cancelled() and task.exception() is not None:

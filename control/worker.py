@@ -1,6 +1,7 @@
 """The worker of jobs, in the process of control: restarted when the database goes away, stopped without losing a job."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,7 +10,9 @@ import procrastinate
 import psycopg
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.worker import Worker
 from psycopg import sql
+from psycopg_pool import PoolTimeout
 
 from connectors.timescale.settings import DatabaseSettings, Names
 from control.effects import Effects, register
@@ -20,6 +23,7 @@ log = structlog.get_logger(__name__)
 _BEAT_S: Final = 3.0
 _STALLED_S: Final = 12.0
 _PAUSE_S: Final = 1.0
+_LOOK_S: Final = 0.2
 
 
 def worker_app(database: DatabaseSettings, effects: Effects) -> App:
@@ -45,32 +49,41 @@ def _configure(database: DatabaseSettings) -> Callable[[psycopg.AsyncConnection[
     return configure
 
 
-async def work(database: DatabaseSettings, effects: Effects) -> None:
-    """Do jobs until cancelled; running ones are waited for. A database that goes away is waited for too."""
-    while True:
+async def work(database: DatabaseSettings, effects: Effects, halt: threading.Event) -> None:
+    """Do jobs until `halt` is set; running ones are waited for. A database that goes away is waited for too.
+
+    Ended by the flag and not by cancelling: a cancellation that falls into the opening of a connection may get lost.
+    """
+    while not halt.is_set():
         try:
             async with worker_app(database, effects).open_async() as app:
-                await _both(app)
-        except (psycopg.Error, procrastinate.exceptions.ConnectorException, OSError) as error:
+                await _both(app, halt)
+        except (psycopg.Error, PoolTimeout, procrastinate.exceptions.ConnectorException, OSError) as error:
             log.warning("the database is away, the worker tries again", error=str(error))
-        await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)
 
 
-async def _both(app: App) -> None:
+async def _both(app: App, halt: threading.Event) -> None:
     """The worker, and beside it the rescue of jobs whose worker died."""
-    rescue = asyncio.create_task(_rescue(app))
+    worker = Worker(
+        app,
+        queues=[QUEUE],
+        name="control",
+        concurrency=4,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+        fetch_job_polling_interval=2.0,
+        shutdown_graceful_timeout=10.0,
+        update_heartbeat_interval=_BEAT_S,
+        stalled_worker_timeout=_STALLED_S,
+    )
+    running, rescue = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call], asyncio.create_task(_rescue(app))
     try:
-        await app.run_worker_async(
-            queues=[QUEUE],
-            name="control",
-            concurrency=4,
-            delete_jobs="successful",
-            install_signal_handlers=False,
-            fetch_job_polling_interval=2.0,
-            shutdown_graceful_timeout=10.0,
-            update_heartbeat_interval=_BEAT_S,
-            stalled_worker_timeout=_STALLED_S,
-        )
+        while not running.done():
+            if halt.is_set():
+                worker.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait({running}, timeout=_LOOK_S)
+        await running
     finally:
         rescue.cancel()
         await asyncio.gather(rescue, return_exceptions=True)

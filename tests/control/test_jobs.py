@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -46,12 +47,13 @@ def work_for(database_settings, effects, done, seconds=20):
     """Run the worker until `done()`; whether it came about."""
 
     async def go():
-        task = asyncio.create_task(work(database_settings, effects))
+        halt = threading.Event()
+        task = asyncio.create_task(work(database_settings, effects, halt))
         end = time.monotonic() + seconds
         while not done() and time.monotonic() < end:
             await asyncio.sleep(0.05)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        halt.set()
+        await asyncio.wait_for(task, 20)
 
     asyncio.run(go())
     return done()
