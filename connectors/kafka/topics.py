@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 import confluent_kafka as ck
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from connectors.kafka.asking import answer
 from connectors.kafka.consumer import consumer, watermarks
@@ -51,14 +51,16 @@ def ensure_topics(settings: KafkaSettings) -> list[str]:
             if error.args[0].code() != ck.KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicError(f"Kafka did not make the topic {name}: {error.args[0].str()}") from error
     _wait_until_there(settings)
+    _check_sizes(settings)
     return missing
 
 
 def check_topics(settings: KafkaSettings) -> None:
-    """TopicError unless all topics are there with the partition count of the settings."""
+    """TopicError unless all topics are there, with the partition count and the record size of the settings."""
     missing = _missing(settings)
     if missing:
         raise TopicError(f"topics missing in Kafka: {', '.join(missing)}. Make them: chargewell migrate")
+    _check_sizes(settings)
 
 
 def partition_counts(settings: KafkaSettings) -> dict[str, int]:
@@ -66,6 +68,23 @@ def partition_counts(settings: KafkaSettings) -> dict[str, int]:
     found = answer(settings, lambda: admin(settings).list_topics(timeout=settings.timeout_s)).topics
     ours = {name: found[name].partitions for name in retention_days(settings) if name in found}
     return {name: len(parts) for name, parts in ours.items() if all(part.leader >= 0 for part in parts.values())}
+
+
+def _check_sizes(settings: KafkaSettings) -> None:
+    """A topic that takes less than our producers send would refuse whole batches, small records and all."""
+
+    def ask() -> dict[str, int]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in retention_days(settings)]
+        futures = admin(settings).describe_configs(resources, request_timeout=settings.timeout_s)
+        found = {resource.name: future.result(settings.timeout_s) for resource, future in futures.items()}
+        return {name: int(config["max.message.bytes"].value) for name, config in found.items()}
+
+    for name, size in answer(settings, ask).items():
+        if size < settings.message_max_bytes:
+            raise TopicError(
+                f"topic {name} takes records of up to {size} bytes, the setting kafka.message_max_bytes says "
+                f"{settings.message_max_bytes}. Set max.message.bytes of the topic to that, or the setting to {size} or less"
+            )
 
 
 def _wait_until_there(settings: KafkaSettings) -> None:

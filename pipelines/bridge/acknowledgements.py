@@ -6,14 +6,13 @@ from typing import Any
 
 
 class Ticket:
-    """One message on its way through Kafka. `delivered` is Kafka's delivery callback, `sent` what its sender wants to keep."""
+    """One message on its way through Kafka. `delivered` is Kafka's delivery callback."""
 
-    __slots__ = ("_settled", "confirmed", "error", "mid", "orphaned", "sent", "size")
+    __slots__ = ("_settled", "confirmed", "error", "mid", "orphaned", "size")
 
     def __init__(self, mid: int, size: int, settled: Callable[["Ticket"], None]) -> None:
         self.mid = mid
         self.size = size
-        self.sent: Any = None
         self.confirmed = False
         self.orphaned = False
         self.error: Any = None
@@ -30,8 +29,8 @@ class Acknowledgements:
 
     MQTT wants acknowledgements in order of receipt [MQTT-4.6.0-2]; Kafka's partitions confirm in any order among each other.
     So a message waits for all before it. The message ids of a connection mean nothing after it: `forget` drops them, but
-    what is still on its way to Kafka goes on counting, so that memory stays bounded. `failed` are messages that Kafka
-    gave up; they stay in the queue, unconfirmed.
+    what is still on its way to Kafka goes on counting, so that memory stays bounded. `failed` is why Kafka gave a
+    message up, the first; the message stays in the queue, unconfirmed.
     """
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class Acknowledgements:
         self.received = 0
         self.confirmed = 0
         self.most = 0
-        self.failed: list[Ticket] = []
+        self.failed: object = None
 
     def __len__(self) -> int:
         """Messages that were taken and are not acknowledged."""
@@ -86,7 +85,7 @@ class Acknowledgements:
 
     def _settle(self, ticket: Ticket) -> None:
         if ticket.error is not None:
-            self.failed.append(ticket)
+            self.failed = self.failed or ticket.error
             return
         ticket.confirmed = True
         self.confirmed += 1

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-import confluent_kafka as ck
 import structlog
 from paho.mqtt.client import MQTTMessage
 
@@ -113,8 +112,8 @@ class Bridge:
         return len(held) < settings.max_unacknowledged and held.size < settings.max_unacknowledged_bytes
 
     def _settle(self) -> None:
-        if self._held.failed:
-            self._send_withheld()
+        if self._held.failed is not None:
+            raise DeliveryError(f"{self._topic}: Kafka refuses a record: {self._held.failed}; it was not acknowledged")
         ready = self._held.ready()
         if ready:
             self._connection.acknowledge(ready)
@@ -165,9 +164,8 @@ class Bridge:
             self._count,
         )
         ticket = self._held.take(message.mid if message.qos else 0, len(payload))
-        ticket.sent = (route, cw)
         if len(payload) + len(route.topic) + len(route.key) > self._largest:
-            self._withhold(ticket)
+            self._withhold(ticket, route, cw)
             return
         self._producer.send(
             self._topic,
@@ -184,9 +182,8 @@ class Bridge:
             return self._map.route(error.object.decode("utf-8", "backslashreplace"))
 
     # -- payloads that Kafka does not take ----------------------------------------------------------------------------
-    def _withhold(self, ticket: Ticket) -> None:
+    def _withhold(self, ticket: Ticket, route: Route, cw: bytes) -> None:
         """Record that the message came, and how large it was, instead of its payload: it must not block the queue."""
-        route, cw = ticket.sent
         self.too_large += 1
         log.warning(
             "bridge: payload withheld, it is larger than kafka.message_max_bytes", topic=route.topic, bytes=ticket.size
@@ -198,18 +195,6 @@ class Bridge:
             headers=[("topic", route.topic), ("cw", cw), ("too_large", str(ticket.size).encode())],
             on_delivery=ticket.delivered,
         )
-
-    def _send_withheld(self) -> None:
-        """Kafka gave records up: for their size they go again without payload, for anything else the bridge stops."""
-        failed, self._held.failed = self._held.failed, []
-        for ticket in failed:
-            error: Any = ticket.error
-            if error.code() != ck.KafkaError.MSG_SIZE_TOO_LARGE or not ticket.size:
-                raise DeliveryError(
-                    f"Kafka refuses a record of topic {self._topic}: {error.str()}; nothing of it was acknowledged"
-                )
-            ticket.error = None
-            self._withhold(ticket)
 
     # -- heartbeats ---------------------------------------------------------------------------------------------------
     def _watch_stall(self) -> None:

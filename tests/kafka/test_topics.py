@@ -64,6 +64,16 @@ def test_a_changed_partition_count_is_refused_with_the_remedy(kafka):
             use(changed)
 
 
+def test_a_topic_that_takes_smaller_records_than_the_settings_say_is_refused_with_the_remedy(kafka):
+    ensure_topics(kafka.model_copy(update={"message_max_bytes": 200_000}))
+
+    for use in (ensure_topics, check_topics):
+        with pytest.raises(
+            TopicError, match=r"up to 200000 bytes, the setting kafka\.message_max_bytes says 8388608.*Set"
+        ):
+            use(kafka)
+
+
 def test_missing_topics_are_named_with_the_remedy(kafka):
     with pytest.raises(TopicError, match=rf"topics missing in Kafka: {', '.join(names(kafka))}.*chargewell migrate"):
         check_topics(kafka)
