@@ -60,7 +60,7 @@ class Gaps:
 
     def will(self, at: int) -> None:
         """The link was lost at `at`; ignored where signs after it are known."""
-        if self.first is not None and at >= self.last and at not in self.wills:
+        if (self.first is None or at >= self.last) and at not in self.wills:
             self.wills = [*self.wills, at][-MOST:]
 
     def _fill(self, start: int, end: int) -> int | None:

@@ -11,6 +11,9 @@ from models.uptime.evidence import CELL_US
 from models.uptime.gaps import FOREVER, Span
 from models.uptime.signs import Signs
 
+LATE_US = 30_000_000
+"""What was received less than this after it happened is not late."""
+
 
 class Dark:
     """Spans in which a station was not heard; those that are not over do not count."""
@@ -20,6 +23,8 @@ class Dark:
 
     def was_late(self, at: int, received_at: int) -> bool:
         """Whether something of `at`, received at `received_at`, comes from such a span, after its end."""
+        if received_at - at < LATE_US:
+            return False
         last = bisect_right(self._spans, (at, FOREVER))
         return any(a <= at < b <= received_at for a, b in self._spans[:last])
 
@@ -28,7 +33,7 @@ class Dark:
         found = np.zeros(len(at), np.bool_)
         for a, b in self._spans:
             found |= (at >= a) & (at < b) & (received_at >= b)
-        return found
+        return found & (received_at - at >= LATE_US)
 
 
 def late_readings(

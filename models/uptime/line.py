@@ -30,8 +30,7 @@ class Line:
         self.first = first
         self.rows: list[Row] = []
         self.trimmed = False
-        self._hours: dict[int, Sums] = {}
-        self._days: dict[int, Sums] = {}
+        self._gone: dict[tuple[int, int], Sums] = {}
 
     @property
     def floor(self) -> int:
@@ -78,36 +77,44 @@ class Line:
         """Microseconds up and down in an hour (counted since 1970), up to `end` if given."""
         start = number * HOUR_US
         sums = self._sums(max(start, self.floor), start + HOUR_US if end is None else end)
-        return split(sums + self._hours[number] if number in self._hours else sums)
+        for (hour, _), gone in self._gone.items():
+            if hour == number:
+                sums += gone
+        return split(sums)
 
     def day(self, number: int, start: int, end: int) -> Sums:
-        """Microseconds by kind from `start`, where the local day `number` begins, to `end` within it."""
+        """Microseconds by kind from `start`, where the local day `number` begins, to `end`: its end or a full hour."""
         sums = self._sums(max(start, self.floor), end)
-        return sums + self._days[number] if number in self._days else sums
+        for (hour, day), gone in self._gone.items():
+            if day == number and hour * HOUR_US < end:
+                sums += gone
+        return sums
 
-    def trim(self, days: Days) -> None:
-        """Let go of the oldest rows where there are too many; `days` are the port's local days."""
+    def trim(self, days: Days, until: int) -> None:
+        """Let go of the oldest rows where there are too many, but of none that holds at `until` or later.
+
+        `days` are the port's local days.
+        """
         if len(self.rows) <= MOST:
             return
-        floor, old = self.rows[len(self.rows) - _KEPT].at, self.floor
-        for number in range(old // HOUR_US, floor // HOUR_US + 1):
-            start = number * HOUR_US
-            self._add(self._hours, number, max(start, old), min(start + HOUR_US, floor))
-        for number, start, end in days.between(old, floor):
-            self._add(self._days, number, max(start, old), min(end, floor))
-        self.rows = self.rows[len(self.rows) - _KEPT :]
+        place = bisect_right(self.rows, until, key=lambda row: row.at) - 1
+        place = min(len(self.rows) - _KEPT, place)
+        if place <= 0:
+            return
+        floor, old = self.rows[place].at, self.floor
+        for day, begins, ends in days.between(old, floor):
+            a, b = max(begins, old), min(ends, floor)
+            for hour in range(a // HOUR_US, -(-b // HOUR_US)):
+                piece = self._sums(max(a, hour * HOUR_US), min(b, (hour + 1) * HOUR_US))
+                self._gone[hour, day] = self._gone.get((hour, day), Counter()) + piece
+        self.rows = self.rows[place:]
         self.trimmed = True
 
-    def _add(self, carried: dict[int, Sums], number: int, start: int, end: int) -> None:
-        carried[number] = carried.get(number, Counter()) + self._sums(start, end)
-
     def told(self, hour: int, days: Days) -> None:
-        """Everything up to the end of `hour` is told: let go of what was kept for that, but for where the rows begin."""
-        if self._hours or self._days:
-            first = min(hour + 1, self.floor // HOUR_US)
-            self._hours = {number: sums for number, sums in self._hours.items() if number >= first}
-            day = min(days.of((hour + 1) * HOUR_US)[0], days.of(self.floor)[0])
-            self._days = {number: sums for number, sums in self._days.items() if number >= day}
+        """Everything up to the end of `hour` is told: let go of the sums of days that are over and gone."""
+        if self._gone:
+            first = min(days.of((hour + 1) * HOUR_US)[0], days.of(self.floor)[0])
+            self._gone = {key: sums for key, sums in self._gone.items() if key[1] >= first or key[0] > hour}
 
     def forget(self, before: int) -> None:
         """Let go of rows that ended before `before`, of which nothing is asked any more."""
@@ -122,8 +129,7 @@ class Line:
             "first": self.first,
             "rows": [[row.at, *row.status] for row in self.rows],
             "trimmed": self.trimmed,
-            "hours": [[number, dict(sums)] for number, sums in self._hours.items()],
-            "days": [[number, dict(sums)] for number, sums in self._days.items()],
+            "gone": [[*key, dict(sums)] for key, sums in self._gone.items()],
         }
 
     @classmethod
@@ -132,8 +138,7 @@ class Line:
         line = cls(int(state["first"]))
         line.rows = [Row(at, Status(*status)) for at, *status in state["rows"]]
         line.trimmed = bool(state["trimmed"])
-        line._hours = {number: Counter(sums) for number, sums in state["hours"]}
-        line._days = {number: Counter(sums) for number, sums in state["days"]}
+        line._gone = {(hour, day): Counter(sums) for hour, day, sums in state["gone"]}
         return line
 
 

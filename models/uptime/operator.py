@@ -96,6 +96,7 @@ class Uptime:
         self._hear_bridges(batch, signs)
         for station, since in heard.items():
             self._touch(station, since)
+        self._touch_bridges(self._bridges.look(batch.now))
         self._settle(batch, signs)
         for event in batch.events:
             self._take(event, batch.now, out)
@@ -212,7 +213,7 @@ class Uptime:
         facts = self._of_port[slot] if slot >= 0 else self._of_station.setdefault(station, Facts(self._horizon_us))
         for one in slots:
             if one in self._dirty and (facts.is_full() or event.received_at - self._horizon_us > self._dirty[one]):
-                self._tell_port(one, self._dirty.pop(one), now)
+                self._tell_port(one, self._dirty.pop(one), now, event.received_at)
         since = facts.add(fact if slot >= 0 else fact._replace(connector=0), event.received_at)
         if since is not None:
             for one in slots:
@@ -236,15 +237,15 @@ class Uptime:
     def _tell(self, now: int, out: Outputs) -> None:
         """Timelines of the ports that something changed for, then what of them goes into the tables."""
         for slot, since in sorted(self._dirty.items()):
-            self._tell_port(slot, since, now)
+            self._tell_port(slot, since, now, now)
         self._dirty.clear()
         self._tables.close(now)
         out.writes.extend(self._tables.writes())
 
-    def _tell_port(self, slot: int, since: int, now: int) -> None:
+    def _tell_port(self, slot: int, since: int, now: int, until: int) -> None:
         if self._first[slot] != FOREVER:
             known, floor = self._known(slot, now)
-            self._tables.changed(slot, self._line(slot), max(since, floor), known)
+            self._tables.changed(slot, self._line(slot), max(since, floor), known, until)
 
     def _line(self, slot: int) -> Line:
         first = int(self._first[slot])

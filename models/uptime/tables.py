@@ -46,8 +46,11 @@ class Tables:
             days = self._days[zone] = Days(zone)
         return days
 
-    def changed(self, slot: int, line: Line, since: int, known: Known) -> None:
-        """What is known of a port has changed from `since` on: its intervals, and hours that are closed already."""
+    def changed(self, slot: int, line: Line, since: int, known: Known, until: int) -> None:
+        """What is known of a port has changed from `since` on: its intervals, and hours that are closed already.
+
+        `until` is when the last thing that is taken into account was received.
+        """
         start = max(since, line.floor)
         place = line.replace(start, timeline(known, start))
         if place is None:
@@ -58,7 +61,7 @@ class Tables:
         if self._hour is not None and hour <= self._hour:
             self._again[slot] = min(hour, self._again.get(slot, hour))
         self._touched.add(slot)
-        line.trim(self.days(slot))
+        line.trim(self.days(slot), until)
 
     # -- time ---------------------------------------------------------------------------------------------------------
     def close(self, now: int) -> None:
