@@ -10,7 +10,7 @@ from control.change_log import CREDITS, note, record
 from control.incidents import known_id
 from control.jobs import defer
 from control.messages import tell
-from control.queries import Connection, NotThereError, Row, one, row
+from control.queries import Connection, NotThereError, Row, one, row, run
 from control.rules.credits import RULE, VERSION, Cut, Policy, Proposal, propose
 from control.settings import ControlSettings
 from schemas.alerts import Alert
@@ -41,6 +41,20 @@ def consider(conn: Connection, settings: ControlSettings, alert: Alert, incident
         _skip(conn, incident_id, alert, "the session has no fee to waive")
         return None
     return _enter(conn, settings, alert, incident_id, prices, proposal, once, now)
+
+
+def reconsider(conn: Connection, alert: Alert, now: datetime) -> None:
+    """A session was not cut by the charger after all: a credit that still waits for a person is rejected with that reason.
+
+    One that was approved stays: what a driver was promised is not taken back by a machine.
+    """
+    session = alert.evidence.get("session_key")
+    found = row(conn, "credit_waiting", port=alert.port, session_key=session, rule=RULE, rule_version=VERSION)
+    if found is not None:
+        because = "the charger did not cut the session after all"
+        run(conn, "credit_decide", credit_id=found["credit_id"], state="rejected", at=now, by=CREDITS, because=because)
+        record(conn, CREDITS, "rejected", "credit", found["credit_id"], reason=because)
+        note(conn, CREDITS, "credit", f"Credit withdrawn: {because}", at=now, incident=found["incident_id"])
 
 
 def _policy(settings: ControlSettings) -> Policy:

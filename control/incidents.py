@@ -30,7 +30,7 @@ def place(conn: Connection, alert: Alert, *, historic: bool) -> Row:
         return found
     if historic or alert.state == "cleared":
         because = "history: the alert was old on arrival" if historic else "the alert was over when it came"
-        return _add(conn, alert, known_id("episode", alert.id), because, history=historic)
+        return _add(conn, alert, known_id("episode", alert.id, alert.family), because, history=historic)
     ordinal = one(conn, "incident_count", port=subject(alert), family=alert.family)["n"]
     return _add(conn, alert, known_id("incident", subject(alert), alert.family, ordinal), None)
 
@@ -69,10 +69,22 @@ def _said(summary: Summary) -> dict[str, Any]:
     }
 
 
+def alerts_of(conn: Connection, incident_id: uuid.UUID) -> list[Alert]:
+    """The alerts that an incident has now. One that has cleared keeps what it said last: why there was an incident."""
+    return [_as_told(found) for found in rows(conn, "inbox_alerts", incident_id=incident_id)]
+
+
+def _as_told(found: Row) -> Alert:
+    newest = Alert.model_validate(found["body"])
+    if newest.state != "cleared" or found["told"] is None:
+        return newest
+    told = Alert.model_validate(found["told"])
+    return told.model_copy(update={"state": "cleared", "cleared_at": newest.cleared_at, "revision": newest.revision})
+
+
 def refresh(conn: Connection, incident: Row) -> tuple[Row, Summary]:
     """The incident after its alerts changed, and what they say together. A driver's report is never made less urgent."""
-    alerts = [Alert.model_validate(r["body"]) for r in rows(conn, "inbox_alerts", incident_id=incident["incident_id"])]
-    summary = summarise(alerts)
+    summary = summarise(alerts_of(conn, incident["incident_id"]))
     said = _said(summary)
     if incident["source"] == "report":
         said |= {

@@ -6,20 +6,15 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from control import credits, incidents, ladder
-from control.change_log import INTAKE, note
+from control import incidents
+from control.change_log import note
 from control.commands import lock_station
-from control.desk import follow
-from control.messages import tell
+from control.consequences import credit_for, incident_left, incident_told
 from control.queries import Connection, Row, one, row, run
-from control.rules.credits import entitled
-from control.rules.episode import Summary, is_history, subject
-from control.rules.orders import on_clear, wants_order
+from control.rules.episode import is_history, subject
 from control.settings import ControlSettings
-from control.work_orders import locked, mark_cleared, move, open_for
 from schemas.alerts import Alert
-from schemas.faults import FaultFamily, catalogue
-from schemas.work import ACTIVE, OrderState
+from schemas.faults import catalogue
 
 
 class Taken(StrEnum):
@@ -51,20 +46,32 @@ def take(conn: Connection, settings: ControlSettings, alert: Alert, now: datetim
         newest = row(conn, "inbox_newest", alert_id=alert.id)
         if newest is not None and newest["revision"] >= alert.revision:
             return Taken.STALE
-        historic = is_history(alert, now, settings.history_after)
-        if newest is None:
-            incident = incidents.place(conn, alert, historic=historic)
-        else:
-            incident = one(conn, "incident_of_id", incident_id=newest["incident_id"])
-        _enter(conn, alert, incident, now, historic=historic)
+        old = is_history(alert, now, settings.history_after)
+        known = None if newest is None else one(conn, "incident_of_id", incident_id=newest["incident_id"])
+        incident = _incident(conn, alert, known, old=old)
+        _enter(conn, alert, incident, now, historic=old)
+        if known is not None and known["incident_id"] != incident["incident_id"]:
+            incident_left(conn, settings, known, family, now)
         incident, summary = incidents.refresh(conn, incident)
         if not incident["history"]:
-            _act(conn, settings, alert, incident, summary, family, now, first=newest is None)
-        if not historic and entitled(alert, family):
-            credits.consider(conn, settings, alert, incident["incident_id"], now)
-        if historic and newest is None:
-            return Taken.HISTORY
-        return Taken.NEW if newest is None else Taken.REVISION
+            incident_told(conn, settings, alert, incident, summary, family, now)
+        if not old:
+            credit_for(conn, settings, alert, incident, family, now)
+        if known is not None:
+            return Taken.REVISION
+        return Taken.HISTORY if old else Taken.NEW
+
+
+def _incident(conn: Connection, alert: Alert, known: Row | None, *, old: bool) -> Row:
+    """The incident of an alert: for good the one it was in, unless it is explained by another family now.
+
+    An alert that was live when it first came is never history later, however long it goes on.
+    """
+    if known is None:
+        return incidents.place(conn, alert, historic=old)
+    if known["history"] or known["family"] == alert.family:
+        return known
+    return incidents.place(conn, alert, historic=False)
 
 
 def _enter(conn: Connection, alert: Alert, incident: Row, now: datetime, *, historic: bool) -> None:
@@ -86,82 +93,18 @@ def _enter(conn: Connection, alert: Alert, incident: Row, now: datetime, *, hist
         "severity": alert.severity,
         "port": alert.port,
     }
-    note(conn, f"alert:{alert.source}", "alert", _line(alert), at=alert.at(), incident=incident["incident_id"], **said)
+    note(
+        conn,
+        f"alert:{alert.source}",
+        "alert",
+        _line(alert),
+        at=alert.at(),
+        incident=incident["incident_id"],
+        **said,
+    )
 
 
 def _line(alert: Alert) -> str:
     """An alert revision as a line of its incident's story."""
     verb = {"raised": "Raised", "updated": "Told again", "cleared": "Cleared"}[alert.state]
     return f"{verb} ({alert.severity}, {alert.port}): {alert.text}"
-
-
-def _act(
-    conn: Connection,
-    settings: ControlSettings,
-    alert: Alert,
-    incident: Row,
-    summary: Summary,
-    family: FaultFamily,
-    now: datetime,
-    *,
-    first: bool,
-) -> None:
-    """What follows for a live incident: told to the outside, an order with its remedies, or an end."""
-    if incident["state"] == "closed":
-        return
-    if first and incident["opened_at"] == alert.raised_at and summary.cleared_at is None:
-        tell(conn, settings, "incident.opened", now, **incidents.brief(incident))
-    if summary.cleared_at is None:
-        _order(conn, settings, incident, family, now)
-    else:
-        _cleared(conn, settings, incident, summary, family, now)
-
-
-def _order(conn: Connection, settings: ControlSettings, incident: Row, family: FaultFamily, now: datetime) -> None:
-    if not wants_order(family):
-        return
-    if incident["order_id"] is not None and locked(conn, incident["order_id"])["state"] not in ACTIVE:
-        return  # repaired and not verified yet: the alert's next words are no reason for a second truck
-    order, fresh = open_for(conn, settings, incident, family, INTAKE, now)
-    incidents.link(conn, incident, order["order_id"])
-    if fresh:
-        ladder.begin(conn, settings, order, INTAKE, now)
-
-
-def _cleared(
-    conn: Connection, settings: ControlSettings, incident: Row, summary: Summary, family: FaultFamily, now: datetime
-) -> None:
-    over = summary.cleared_at or now
-    if incident["source"] == "alert":
-        incidents.close(conn, settings, incident, INTAKE, "the alert cleared", over)
-    if incident["order_id"] is None:
-        return
-    order = locked(conn, incident["order_id"])
-    state = OrderState(order["state"])
-    if state not in ACTIVE:
-        return
-    verdict = on_clear(state, family, summary, remedied=ladder.was_remedied(conn, order))
-    if verdict == "mark":
-        mark_cleared(conn, order, over, now)
-    elif verdict == "resolve":
-        moved = move(
-            conn,
-            settings,
-            order,
-            OrderState.RESOLVED,
-            INTAKE,
-            now,
-            reason="mended from afar: the alert cleared after a remedy",
-        )
-        follow(conn, settings, moved, INTAKE, now)
-    else:
-        moved = move(
-            conn,
-            settings,
-            order,
-            OrderState.CANCELLED,
-            INTAKE,
-            now,
-            reason="the alert cleared by itself before anybody took it up",
-        )
-        follow(conn, settings, moved, INTAKE, now)

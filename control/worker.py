@@ -77,7 +77,8 @@ async def _both(app: App, halt: threading.Event) -> None:
         update_heartbeat_interval=_BEAT_S,
         stalled_worker_timeout=_STALLED_S,
     )
-    running, rescue = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call], asyncio.create_task(_rescue(app))
+    running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+    rescue = asyncio.create_task(_rescue(app))
     try:
         while not running.done():
             if halt.is_set():

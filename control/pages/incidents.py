@@ -50,7 +50,7 @@ def detail_page(request: Request, ctx: Ctx, conn: Conn, who: Who, incident_id: U
     """One incident with its chart and its story."""
     incident = visible(conn, who, incident_id)
     story = rows(conn, "notes_of_incident", incident_id=incident_id, order_id=incident["order_id"])
-    alerts = [Alert.model_validate(r["body"]) for r in rows(conn, "inbox_alerts", incident_id=incident_id)]
+    alerts = incidents.alerts_of(conn, incident_id)
     return page(
         request,
         ctx,

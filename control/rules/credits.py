@@ -66,8 +66,11 @@ class Proposal:
 
 
 def entitled(alert: Alert, family: FaultFamily) -> bool:
-    """Whether the driver of this alert's session gets something: it was cut, and neither by the user nor by the vehicle."""
-    return alert.kind == "session_cut" and family.party not in _NOT_OURS
+    """Whether the driver of this alert's session gets something: it was cut, and neither by the user nor by the vehicle.
+
+    A cleared alert takes back what it said: the session was not cut by the charger after all.
+    """
+    return alert.kind == "session_cut" and alert.state != "cleared" and family.party not in _NOT_OURS
 
 
 def propose(cut: Cut, port: str, prices: Prices, policy: Policy, already: Amount) -> Proposal | None:

@@ -44,3 +44,7 @@ WHERE c.credit_id = %(credit_id)s AND (%(sites)s::text[] IS NULL OR s.site = ANY
 
 -- credits_of_incident: credits that rest on an incident
 SELECT * FROM credit WHERE incident_id = %(incident_id)s ORDER BY proposed_at, credit_id;
+
+-- credit_waiting: the credit of a session that waits for a person, locked
+SELECT * FROM credit WHERE port = %(port)s AND session_key = %(session_key)s AND rule = %(rule)s AND rule_version = %(rule_version)s
+  AND state = 'proposed' FOR UPDATE;

@@ -8,8 +8,12 @@ SELECT revision, incident_id FROM inbox WHERE alert_id = %(alert_id)s ORDER BY r
 INSERT INTO inbox (alert_id, revision, incident_id, subject, said_at, received_at, historic, body)
 VALUES (%(alert_id)s, %(revision)s, %(incident_id)s, %(subject)s, %(said_at)s, %(received_at)s, %(historic)s, %(body)s);
 
--- inbox_alerts: the newest revision of every alert of an incident
-SELECT DISTINCT ON (alert_id) body FROM inbox WHERE incident_id = %(incident_id)s ORDER BY alert_id, revision DESC;
+-- inbox_alerts: the alerts that an incident has now: each in its newest revision, and what it said last before it cleared
+SELECT i.body, (SELECT t.body FROM inbox t WHERE t.alert_id = i.alert_id AND t.body->>'state' <> 'cleared'
+                ORDER BY t.revision DESC LIMIT 1) AS told
+FROM inbox i
+WHERE i.incident_id = %(incident_id)s AND NOT EXISTS (SELECT FROM inbox n WHERE n.alert_id = i.alert_id AND n.revision > i.revision)
+ORDER BY i.alert_id;
 
 -- inbox_reject: keep what could not be taken
 INSERT INTO inbox_reject (topic, shard, origin, received_at, key, reason, detail, body)

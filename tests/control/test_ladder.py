@@ -6,9 +6,11 @@ import orjson
 import pytest
 from psycopg.types.json import Jsonb
 
+from control.commands import message
 from control.effects import Effects
 from control.take import take
 from control.watch import GRACE, look
+from schemas.messages import Command
 
 pytestmark = pytest.mark.integration
 
@@ -273,3 +275,12 @@ def test_a_dangerous_port_is_switched_off_even_while_it_charges(conn, settings, 
     due_jobs()
 
     assert [(body["name"], body["port"]) for _, body in sent] == [("unavailable", 1)]
+
+
+@pytest.mark.parametrize("family", ["controller", "lock", "cooling", "contactor", "communication"])
+def test_every_command_is_one_that_stations_understand(conn, settings, alerts, station, now, table, family):
+    take(conn, settings, alerts.said(f"{station}/1", family), now)
+
+    for command in table("command", station):
+        said = Command.model_validate_json(message(command)[1])
+        assert (said.name, said.id) == (command["name"], str(command["command_id"]))

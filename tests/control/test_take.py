@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from connectors.timescale.pool import connect
-from control import take as take_module
+from control import consequences
+from control.settings import ControlSettings
 from control.take import UnknownFamilyError, take
 from schemas.alerts import Alert
 
@@ -234,10 +235,10 @@ def test_a_crash_in_the_middle_leaves_nothing(station, alerts, table, conn, sett
         raise KeyboardInterrupt
 
     owner = {
-        "open_for": take_module,
-        "link": take_module.incidents,
-        "begin": take_module.ladder,
-        "consider": take_module.credits,
+        "open_for": consequences,
+        "link": consequences.incidents,
+        "begin": consequences.ladder,
+        "consider": consequences.credits,
     }
     monkeypatch.setattr(owner[where], where, crash)
     jobs_before = conn.execute("SELECT count(*) FROM procrastinate_jobs").fetchone()
@@ -254,13 +255,13 @@ def test_a_crash_in_the_middle_leaves_nothing(station, alerts, table, conn, sett
 def test_a_server_that_ends_the_connection_in_the_middle_leaves_nothing(
     station, alerts, table, other, settings, now, monkeypatch
 ):
-    real = take_module.ladder.begin
+    real = consequences.ladder.begin
 
     def cut_off(conn, *rest):
         real(conn, *rest)
         conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    monkeypatch.setattr(take_module.ladder, "begin", cut_off)
+    monkeypatch.setattr(consequences.ladder, "begin", cut_off)
     with pytest.raises(psycopg.OperationalError):
         take(other, settings, alerts.said(f"{station}/1", "pilot"), now)
 
@@ -297,3 +298,69 @@ def test_at_most_one_open_incident_is_held_by_the_database_itself(station, alert
                FROM incident WHERE station = %s""",
             (station,),
         )
+
+
+def test_an_alert_that_is_explained_by_another_family_moves_to_its_incident(station, alerts, taken, table):
+    first = alerts.cut(f"{station}/1", "unknown", text="cut short")
+    better = alerts.cut(
+        f"{station}/1", "power_module", text="cut short by its module", revision=2, state="updated", id=first.id
+    )
+
+    assert taken(first, better) == ["new", "revision"]
+
+    incidents = {i["family"]: i for i in table("incident", station)}
+    orders = {o["family"]: o for o in table("work_order", station)}
+    assert (incidents["unknown"]["state"], incidents["power_module"]["state"]) == ("closed", "open")
+    assert incidents["unknown"]["closed_because"] == "explained otherwise now: power module lost"
+    assert (orders["unknown"]["state"], orders["power_module"]["state"]) == ("cancelled", "remote_attempt")
+    assert len(table("credit", station)) == 1
+
+
+def test_an_order_that_a_person_holds_survives_a_better_explanation(station, alerts, taken, table, conn):
+    first = alerts.cut(f"{station}/1", "unknown")
+    taken(first)
+    conn.execute("UPDATE work_order SET state = 'dispatched' WHERE station = %s", (station,))
+    taken(alerts.cut(f"{station}/1", "power_module", revision=2, state="updated", id=first.id))
+
+    assert {o["family"]: o["state"] for o in table("work_order", station)} == {
+        "unknown": "dispatched",
+        "power_module": "remote_attempt",
+    }
+
+
+def test_a_live_alert_does_not_become_history_by_going_on(station, alerts, conn, settings, table, now):
+    first = alerts.said(f"{station}/1")
+    take(conn, settings, first, now)
+    later = now + timedelta(hours=5)
+
+    assert (
+        take(conn, settings, alerts.said(f"{station}/1", revision=2, state="updated", severity="P1"), later)
+        == "revision"
+    )
+    assert table("work_order", station)[0]["priority"] == "P1"
+
+
+def test_an_incident_keeps_its_reason_when_its_alert_clears(station, alerts, taken, table):
+    taken(
+        alerts.said(f"{station}/1", text="it runs hot"),
+        alerts.said(f"{station}/1", revision=2, state="cleared", text="Over."),
+    )
+
+    assert table("incident", station)[0]["why"] == "it runs hot"
+
+
+@pytest.mark.parametrize(("limit", "left"), [("0", "rejected"), ("10", "approved")])
+def test_a_session_that_was_not_cut_after_all_takes_its_waiting_credit_back(
+    station, alerts, conn, now, table, limit, left
+):
+    settings = ControlSettings(approve_up_to={"EUR": limit})
+    take(conn, settings, alerts.cut(f"{station}/1"), now)
+    take(conn, settings, alerts.cut(f"{station}/1", revision=2, state="cleared"), now)
+
+    assert [c["state"] for c in table("credit", station)] == [left]
+
+
+def test_a_session_whose_alert_comes_already_cleared_gets_no_credit(station, alerts, taken, table):
+    assert taken(alerts.cut(f"{station}/1", state="cleared")) == ["new"]
+    assert table("credit", station) == []
+    assert [i["state"] for i in table("incident", station)] == ["closed"]
