@@ -19,8 +19,8 @@ from connectors.adapters.canonical_structs import (
     Part,
     ReadingDecoder,
     ReadingsMessage,
-    is_other,
     refused_for,
+    unstorable,
 )
 from connectors.adapters.gather import Gather
 from connectors.adapters.lines import Happened, Ints, Line, Refusal, Refused, Table, Values
@@ -92,12 +92,14 @@ def _part_columns(
 def _with_other(messages: list[Any], told: NDArray[np.bool_]) -> tuple[dict[int, Refused], list[int]]:
     """Which messages are refused for what is, or is not, under `other`; and which have values there."""
     refused: dict[int, Refused] = {}
-    more = [i for i, m in enumerate(messages) if m.other]
-    for i in more:
-        wrong = [name for name in messages[i].other if not is_other(name)]
-        if wrong:
-            refused[i] = Refused("schema", _OTHER_NAME + repr(wrong[0][:60]))
-    more = [i for i in more if i not in refused and any(v is not None for v in messages[i].other.values())]
+    more = []
+    for i in [i for i, m in enumerate(messages) if m.other]:
+        other = messages[i].other
+        wrong = unstorable(other.keys())
+        if wrong is not None:
+            refused[i] = Refused("schema", _OTHER_NAME + repr(wrong[:60]))
+        elif None not in other.values() or any(value is not None for value in other.values()):
+            more.append(i)
     silent = ~told
     silent[more] = False
     refused |= {i: Refused("empty", "no value") for i in np.flatnonzero(silent).tolist() if i not in refused}
@@ -111,10 +113,13 @@ def _other_columns(
     port: NDArray[np.int32],
     at: Ints,
 ) -> Values:
-    said = [[(name, value) for name, value in messages[i].other.items() if value is not None] for i in rows.tolist()]
-    row = np.repeat(rows, [len(pairs) for pairs in said])
-    names = [name for pairs in said for name, _ in pairs]
-    values = np.array([value for pairs in said for _, value in pairs], np.float64)
+    others = [messages[i].other for i in rows.tolist()]
+    names = [name for other in others for name in other]
+    values = np.array([value for other in others for value in other.values()], np.float64)
+    row = np.repeat(rows, [len(other) for other in others])
+    told = ~np.isnan(values)
+    if not told.all():
+        names, values, row = [name for name, keep in zip(names, told, strict=True) if keep], values[told], row[told]
     return Values(records[row], port[row], at[row], names, values)
 
 
@@ -147,7 +152,8 @@ def _port_codes(gather: Gather, stations: Sequence[str], station: NDArray[np.int
         inverse: NDArray[np.intp] = place[key]
     else:
         used, inverse = np.unique(key, return_inverse=True)
-    codes: NDArray[np.int32] = gather.codes([f"{stations[k // width]}/{k % width}" for k in used.tolist()])[inverse]
+    numbered = zip((used // width).tolist(), (used % width).tolist(), strict=True)
+    codes: NDArray[np.int32] = gather.codes([f"{stations[s]}/{n}" for s, n in numbered])[inverse]
     return codes
 
 
@@ -163,9 +169,9 @@ def columns(gather: Gather, record: int, station: str, payload: bytes) -> list[T
     for name, length in lengths.items():
         if length != n:
             raise Refusal("schema", f"{name} has {length} rows, at has {n}")
-    for name in message.other:
-        if not is_other(name):
-            raise Refusal("schema", _OTHER_NAME + repr(name[:60]))
+    wrong = unstorable(message.other.keys())
+    if wrong is not None:
+        raise Refusal("schema", _OTHER_NAME + repr(wrong[:60]))
     return _rows(gather, record, station, message, number)
 
 

@@ -1,7 +1,7 @@
 """Fast decoders of the frequent canonical messages; they take and refuse what the models of `schemas.messages` do."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -140,13 +140,21 @@ def refused_for(error: Exception) -> Refused:
 
 
 def is_other(name: str) -> bool:
-    """Whether `name` may stand under `other`: snake case, and no canonical channel. Remembered."""
-    found = _IS_OTHER.get(name)
-    if found is None:
-        if len(_IS_OTHER) >= 10_000:
-            _IS_OTHER.clear()
-        found = _IS_OTHER[name] = _OTHER.match(name) is not None and name not in BY_NAME
-    return found
+    """Whether `name` may stand under `other`: snake case, and no canonical channel."""
+    return name in _STORABLE or unstorable((name,)) is None
 
 
-_IS_OTHER: Final[dict[str, bool]] = {}
+def unstorable(names: Iterable[str]) -> str | None:
+    """The first of `names` that may not stand under `other`; None where all may. Those that may are remembered."""
+    if _STORABLE.issuperset(names):
+        return None
+    for name in names:
+        if _OTHER.match(name) is None or name in BY_NAME:
+            return name
+        if len(_STORABLE) >= 10_000:
+            _STORABLE.clear()
+        _STORABLE.add(name)
+    return None
+
+
+_STORABLE: Final[set[str]] = set()

@@ -35,7 +35,12 @@ class Gather:
 
     def codes(self, ports: Sequence[str]) -> Codes:
         """The codes of port ids in this poll."""
-        return np.fromiter((self._ports.setdefault(p, len(self._ports)) for p in ports), np.int32, len(ports))
+        if not self._ports:
+            self._ports = dict(zip(ports, range(len(ports)), strict=True))
+            if len(self._ports) == len(ports):
+                return np.arange(len(ports), dtype=np.int32)
+            self._ports = dict(zip(self._ports, range(len(self._ports)), strict=True))
+        return np.array([self._ports.setdefault(port, len(self._ports)) for port in ports], np.int32)
 
     def add_columns(self, rows: Table | Values) -> None:
         """Readings or other values in columns."""

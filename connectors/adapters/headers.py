@@ -13,7 +13,10 @@ MESSAGE: Final = ord("m")
 HEARTBEAT: Final = ord("h")
 BROKEN: Final = 0
 
-_WIDTH: Final = 23
+TAIL: Final = 22
+"""Where the fields behind `retain` begin, in a header with a receive time of the usual sixteen digits."""
+
+_WIDTH: Final = TAIL + 1
 _FIXED: Final = {0: b"1", 1: b"|", 3: b"|", 20: b"|", 22: b"|"}
 _POWERS: Final = 10 ** np.arange(15, -1, -1, dtype=np.int64)
 

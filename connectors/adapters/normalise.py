@@ -29,6 +29,7 @@ _CANONICAL: Final[Mapping[str, Callable[[bytes], list[Line]]]] = {
 }
 _OCPP: Final[Mapping[str, Callable[[Message, Calls], list[Line]]]] = {"ocpp16": ocpp16, "ocpp201": ocpp201}
 _FAR: Final = 2**62
+_NO_TAIL: Final = b"\n"
 _beat: Final = msgspec.json.Decoder(BridgeBeat).decode
 
 
@@ -68,7 +69,7 @@ class Normaliser:
         self._decoder = ReadingDecoder()
         self._calls = Calls()
         self._now: dict[int, int] = {}
-        self._bridges: dict[bytes, str | None] = {}
+        self._tail, self._tail_bridge = _NO_TAIL, None  # type: tuple[bytes, str | None]
 
     def normalise(self, partition: int, records: Sequence[RawRecord]) -> Normalised:
         """The lines of `records` (at least one, in order of offset) in order of arrival."""
@@ -209,12 +210,11 @@ class Normaliser:
         return served
 
     def _bridge(self, header: bytes) -> str | None:
-        name = header.rpartition(b"|")[0].rpartition(b"|")[2]
-        if name not in self._bridges:
-            if len(self._bridges) >= 1_000:
-                self._bridges.clear()
-            self._bridges[name] = headers.bridge_of(header)
-        return self._bridges[name]
+        """The bridge that wrote `header`; most are of the bridge and connection of the one before."""
+        if not header.startswith(self._tail, headers.TAIL):
+            tail, self._tail_bridge = header[headers.TAIL : header.rfind(b"|") + 1], headers.bridge_of(header)
+            self._tail = tail if tail.startswith(b"|") and tail.count(b"|") == 4 else _NO_TAIL
+        return self._tail_bridge
 
 
 def _defect(error: Exception) -> Refused:

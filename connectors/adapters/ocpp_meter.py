@@ -6,6 +6,7 @@ no total was told.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -153,24 +154,33 @@ def _at_one_time(value: MeterValue, port: int) -> list[Line]:
 
 def _read(sampled: SampledValue) -> _Told | Refused:
     measurand = sampled.measurand or _ENERGY
-    if snake(sampled.format or "") == "signed_data":
+    if sampled.format is not None and snake(sampled.format) == "signed_data":
         return Refused("unsupported", f"SignedData of {measurand[:60]}")
-    declared = sampled.unit_of_measure or UnitOfMeasure(sampled.unit)
+    declared = sampled.unit_of_measure
+    unit, multiplier = (declared.unit, declared.multiplier or 0) if declared else (sampled.unit, 0)
     try:
-        number, unit = quantity(sampled.value, text(declared.unit), declared.multiplier or 0)
+        number, told_in = quantity(sampled.value, text(unit), multiplier)
     except UnitError as error:
         return Refused("value", f"{measurand[:60]}: {error}")
-    base = next((base for start, base in _BASES if measurand.lower().startswith(start)), None)
-    if base == "" and unit == "%":
+    base = _base(measurand)
+    if base == "" and told_in == "%":
         number = number / 100
-    elif base and unit and unit != base:
-        return Refused("value", f"{measurand[:60]} in {unit}")
-    return _place(sampled, measurand, number)
+    elif base and told_in and told_in != base:
+        return Refused("value", f"{measurand[:60]} in {told_in}")
+    return _Told(*_place(measurand, sampled.phase or "", sampled.location or "", sampled.context or ""), number)
 
 
-def _place(sampled: SampledValue, measurand: str, number: float) -> _Told:
-    phase = (sampled.phase or "").upper().removesuffix("-N").replace("-", "_").lower()
-    location, context = snake(sampled.location or ""), snake(sampled.context or "") or "sample_periodic"
+@lru_cache(2_000)
+def _base(measurand: str) -> str | None:
+    """The base unit of a measurand; "" where it has none, None where it is not known."""
+    return next((base for start, base in _BASES if measurand.lower().startswith(start)), None)
+
+
+@lru_cache(10_000)
+def _place(measurand: str, phase: str, location: str, context: str) -> tuple[str, str, tuple[int, int]]:
+    """Channel ("" if none), name beside, rank of a value that is told so."""
+    phase = phase.upper().removesuffix("-N").replace("-", "_").lower()
+    location, context = snake(location), snake(context) or "sample_periodic"
     temperature = measurand == "Temperature"
     plain = _TEMPERATURES.get(location, "") if temperature else _CHANNELS.get(measurand, "")
     channel = plain if not phase else f"{plain}_{phase}" if plain in _BY_PHASE and phase in ("l1", "l2", "l3") else ""
@@ -179,7 +189,7 @@ def _place(sampled: SampledValue, measurand: str, number: float) -> _Told:
     parts = [name, phase]
     parts += [location] if temperature or location not in ("outlet", "" if channel else "body") else []
     parts += [context] if rank[0] > _CONTEXTS.index("trigger") or channel else []
-    return _Told(channel, "_".join(part for part in parts if part), rank, number)
+    return channel, "_".join(part for part in parts if part), rank
 
 
 def _rank(word: str, words: tuple[str, ...]) -> int:

@@ -49,35 +49,40 @@ class Quantity(NamedTuple):
 
 def quantity(value: Any, unit: str | None, multiplier: int = 0) -> Quantity:
     """`value` (a number, or a text of one) times ten to the `multiplier`, in the base unit of `unit`. UnitError if it is none."""
-    number = _decimal(value)
-    if not unit:
-        return Quantity(_float(number, multiplier, value), "")
-    if unit.lower() not in UNITS:
-        raise UnitError(f"unit {unit[:20]!r} is not known")
-    base, power = UNITS[unit.lower()]
-    if base == "degF":
-        return Quantity(_float((number.scaleb(multiplier) - 32) * 5 / 9, 0, value), "degC")
-    if base == "K":
-        return Quantity(_float(number.scaleb(multiplier) - _ZERO_C, 0, value), "degC")
-    return Quantity(_float(number, multiplier + power, value), base)
+    base, power = ("", 0) if not unit else UNITS.get(unit.lower()) or _no_unit(unit)
+    power += multiplier
+    if base not in ("degF", "K"):
+        return Quantity(_number(value) if power == 0 else _scaled(value, power), base)
+    kelvin_or_f = Decimal(repr(_scaled(value, power)))
+    return Quantity(float((kelvin_or_f - 32) * 5 / 9 if base == "degF" else kelvin_or_f - _ZERO_C), "degC")
 
 
-def _decimal(value: Any) -> Decimal:
+def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and "_" in value):
         raise UnitError(f"{str(value)[:20]!r} is no number")
     try:
-        number = Decimal(str(value).strip())
-    except ArithmeticError as error:
+        number = float(value)
+    except (ValueError, OverflowError) as error:
         raise UnitError(f"{str(value)[:20]!r} is no number") from error
-    if not number.is_finite() or abs(number.adjusted()) > 300:
+    if not isfinite(number):
         raise UnitError(f"{str(value)[:20]!r} is no finite number")
     return number
 
 
-def _float(number: Decimal, power: int, said: Any) -> float:
+def _scaled(value: Any, power: int) -> float:
+    """`value` times ten to the `power`, as if it had been written with its point moved."""
     if abs(power) > 30:
         raise UnitError(f"ten to the {power} is no multiplier")
-    value = float(number.scaleb(power) if power else number)
-    if not isfinite(value):
-        raise UnitError(f"{str(said)[:20]!r} is no finite number")
-    return value
+    number = _number(value)
+    text = value.strip() if isinstance(value, str) else repr(value)
+    try:
+        scaled = float(Decimal(text).scaleb(power))
+    except ArithmeticError:  # more digits or a larger exponent than decimals take
+        scaled = number * 10.0**power
+    if not isfinite(scaled):
+        raise UnitError(f"{str(value)[:20]!r} is no finite number")
+    return scaled
+
+
+def _no_unit(unit: str) -> tuple[str, int]:
+    raise UnitError(f"unit {unit[:20]!r} is not known")

@@ -172,9 +172,7 @@ def test_signed_data_is_rejected_beside_the_values_that_are_read(meter):
     assert meter(*values) == ({"energy": 5.0}, {}, [("unsupported", "SignedData of Energy.Active.Import.Register")])
 
 
-@pytest.mark.parametrize(
-    "value", ["", " ", "abc", "NaN", "Infinity", "-inf", "1_000", "1,5", None, True, [1], "1e400", "1e-400"]
-)
+@pytest.mark.parametrize("value", ["", " ", "abc", "NaN", "Infinity", "-inf", "1_000", "1,5", None, True, [1], "1e400"])
 def test_a_value_that_is_no_number_is_rejected_and_the_others_stay(value, meter):
     channels, _, rejects = meter(v("5"), v(value, "Voltage") | {"value": value})
 
