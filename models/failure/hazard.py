@@ -1,0 +1,166 @@
+"""Hazard of each fault family in discrete time: calibrated probabilities over several horizons, reasons, expected lead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from models.failure.features import Asked, Features, Matrix, Preparation, prepare
+from models.failure.history import History, Occurrences
+from models.failure.targets import Fate, fates
+from models.failure.trees import GROWTH, Trees, grow
+from models.failure.windows import Floats, Ints
+
+FEWEST: Final = 10
+_FOLDS: Final = 3
+_FLOOR: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The chance to fail in one interval, given survival to its start: sigmoid(gain * trees + offset).
+
+    `trees` is None where fewer than 10 failures were seen: then `offset` alone gives the observed rate.
+    """
+
+    trees: Trees | None
+    gain: float
+    offset: float
+
+    def hazard(self, values: Matrix) -> Floats:
+        """The chance for each row of features."""
+        raw = np.zeros(len(values)) if self.trees is None else self.trees.predict(values)
+        out: Floats = 1.0 / (1.0 + np.exp(-np.clip(self.gain * raw + self.offset, -30, 30)))
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Answers for n questions about one family.
+
+    `within` [n, h]: probability of a failure before each horizon; `lead` [n]: expected steps until the failure if it comes
+    before the last horizon.
+    """
+
+    within: Floats
+    lead: Floats
+
+    def between(self, first: int, last: int) -> Floats:
+        """Probability that it comes after horizon number `first` and before `last`."""
+        return self.within[:, last] - self.within[:, first]
+
+
+@dataclass(frozen=True, slots=True)
+class HazardModel:
+    """One family: an `Interval` between each two of `edges` (steps, from 0)."""
+
+    family: str
+    component: int | None
+    edges: tuple[int, ...]
+    names: tuple[str, ...]
+    intervals: tuple[Interval, ...]
+
+    def risk(self, features: Features, unit: Ints, at: Ints) -> Risk:
+        """Risks for the questions (unit, at)."""
+        values = self._values(features, unit, at)
+        survival = np.ones((len(at), len(self.edges)))
+        for k, interval in enumerate(self.intervals):
+            survival[:, k + 1] = survival[:, k] * (1.0 - interval.hazard(values))
+        fails = survival[:, :-1] - survival[:, 1:]
+        middle = (np.array(self.edges[:-1]) + np.array(self.edges[1:])) / 2.0
+        lead = (fails @ middle) / np.maximum(fails.sum(1), _FLOOR)
+        return Risk(1.0 - survival[:, 1:], lead)
+
+    def reasons(
+        self, features: Features, unit: Ints, at: Ints, interval: int = 0, most: int = 5
+    ) -> list[list[tuple[str, float]]]:
+        """For each question the features that move the log-odds of an interval most, with how far (upwards positive)."""
+        chosen = self.intervals[interval]
+        if chosen.trees is None:
+            return [[] for _ in at]
+        moved = chosen.gain * chosen.trees.contributions(self._values(features, unit, at))
+        order = np.argsort(-np.abs(moved), axis=1)[:, :most]
+        return [
+            [(self.names[j], float(row[j])) for j in best if row[j] != 0]
+            for row, best in zip(moved, order, strict=True)
+        ]
+
+    def _values(self, features: Features, unit: Ints, at: Ints) -> Matrix:
+        names, values = features.table(Asked(unit, at, self.component))
+        if tuple(names) != self.names:
+            raise ValueError(f"the model for {self.family} was trained on other features; train it anew")
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What hazards are learned from: questions (unit, at), the failures that came (kind = family), until when each unit was
+    watched [units], and the ends of the intervals in steps."""
+
+    history: History
+    unit: Ints
+    at: Ints
+    failures: Occurrences
+    watched_until: Ints
+    edges: tuple[int, ...] = (1, 7, 30)
+    seed: int = 0
+
+
+def train_hazards(given: Training, families: Sequence[str]) -> tuple[Preparation, list[HazardModel]]:
+    """A model for each family; family number i is about component i where the history has as many, else about the unit.
+
+    Calibration is by folds over units: each row's score comes of trees that never saw its unit. Answers hold for
+    questions asked at the pace and under the upkeep of the training: planned replacements that hid failures
+    there hide them in the answer. Raises ValueError when the edges do not rise from above 0.
+    """
+    edges = (0, *given.edges)
+    if list(edges) != sorted(set(edges)):
+        raise ValueError(f"the edges {given.edges} must rise, from above 0")
+    preparation = prepare(given.history, given.seed)
+    features = preparation.of(given.history)
+    models = []
+    for i, family in enumerate(families):
+        component = i if i < len(given.history.component_names) else None
+        names, values = features.table(Asked(given.unit, given.at, component))
+        intervals = tuple(_interval(values, given.unit, _fate(given, i, a, b), given.seed) for a, b in pairwise(edges))
+        models.append(HazardModel(family, component, edges, tuple(names), intervals))
+    return preparation, models
+
+
+def _fate(given: Training, family: int, start: int, end: int) -> Fate:
+    step = given.history.step
+    return fates(given.unit, given.at, given.failures.of(family), given.watched_until, start * step, end * step)
+
+
+def _interval(values: Matrix, unit: Ints, fate: Fate, seed: int) -> Interval:
+    rows = np.flatnonzero(fate.known & fate.at_risk)
+    target = fate.struck[rows]
+    struck, units = int(target.sum()), len(np.unique(unit[rows]))
+    if min(struck, len(rows) - struck) < FEWEST or units < _FOLDS:
+        # one half of each outcome added: never certain
+        return Interval(None, 1.0, float(np.log((struck + 0.5) / (len(rows) - struck + 0.5))))
+    trees = _grow(values[rows], target, seed)
+    gain, offset = _calibration(values[rows], target, unit[rows], seed)
+    return Interval(trees, gain, offset)
+
+
+def _grow(values: Matrix, target: NDArray[np.bool_], seed: int) -> Trees:
+    return grow(HistGradientBoostingClassifier(**GROWTH, random_state=seed), values, target)
+
+
+def _calibration(values: Matrix, target: NDArray[np.bool_], unit: Ints, seed: int) -> tuple[float, float]:
+    """Gain and offset on the log-odds by which scores of units left out become frequencies."""
+    raw = np.zeros(len(target))
+    for seen, left_out in GroupKFold(_FOLDS).split(values, groups=unit):
+        if target[seen].any():
+            raw[left_out] = _grow(values[seen], target[seen], seed).predict(values[left_out])
+        else:
+            raw[left_out] = np.log(0.5 / len(seen))
+    fitted = LogisticRegression(C=1.0).fit(raw[:, None], target)
+    return max(float(fitted.coef_[0, 0]), 0.05), float(fitted.intercept_[0])
