@@ -164,7 +164,10 @@ class Gather:
         return readings if in_order else readings.take(np.argsort(readings.seq))
 
     def _others(self, base: Ints) -> Others:
-        values, line = joined_values(self._values, [row for row in self._loose if isinstance(row[2], Value)])
+        loose = [row for row in self._loose if isinstance(row[2], Value)]
+        if not self._values and not loose:
+            return Others()
+        values, line = joined_values(self._values, loose)
         seq = base[values.record] + line
         order = np.argsort(seq)
         record = values.record[order]

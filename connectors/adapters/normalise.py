@@ -57,7 +57,8 @@ class Normaliser:
     """Reads raw records of any partitions. Its only state is the memory of open OCPP calls and sessions, and log time.
 
     `hash_key` is the key under which RFID and contract ids are hashed. `bindings` say how topics beyond our own are read.
-    A poll of `reading` messages costs about 0.7 us a message, an OCPP frame about 15 us.
+    A poll of thousands of `reading` messages costs about 1 us a message, an event 8 us, an OCPP frame of five values 30 us;
+    each poll 0.15 ms beside.
     """
 
     VERSION: Final = 1
@@ -201,10 +202,10 @@ class Normaliser:
         last = np.full(len(poll.routes), -1, np.intp)
         last[poll.route[places]] = places
         served: dict[str, str] = {}
-        for k in np.argsort(last).tolist():
+        for place, k in sorted(zip(last.tolist(), range(len(last)), strict=True)):
             route = poll.routes[k]
-            if last[k] >= 0 and route.said_by_station and route.key != route.topic:
-                bridge = self._bridge(poll.headers[last[k]])
+            if place >= 0 and route.said_by_station and route.key != route.topic:
+                bridge = self._bridge(poll.headers[place])
                 if bridge is not None:
                     served[route.key] = bridge
         return served
@@ -213,7 +214,7 @@ class Normaliser:
         """The bridge that wrote `header`; most are of the bridge and connection of the one before."""
         if not header.startswith(self._tail, headers.TAIL):
             tail, self._tail_bridge = header[headers.TAIL : header.rfind(b"|") + 1], headers.bridge_of(header)
-            self._tail = tail if tail.startswith(b"|") and tail.count(b"|") == 4 else _NO_TAIL
+            self._tail = tail if tail.startswith(b"|") and tail.count(b"|") == 5 else _NO_TAIL
         return self._tail_bridge
 
 

@@ -166,7 +166,7 @@ def refused(new_normaliser, record, kind, payload):
     [("reading", PLAUSIBLE), ("heartbeat", PLAUSIBLE), ("connection", PLAUSIBLE), ("readings", ROWS)],
 )
 def test_a_message_is_refused_exactly_where_its_model_refuses_it(kind, values, new_normaliser, record):
-    @settings(max_examples=400)
+    @settings(max_examples=200)
     @given(payloads(values))
     def check(pairs):
         _, refusals = refused(new_normaliser, record, kind, text(pairs))
@@ -178,7 +178,7 @@ def test_a_message_is_refused_exactly_where_its_model_refuses_it(kind, values, n
 
 @pytest.mark.parametrize("kind", ["reading", "heartbeat", "connection", "readings"])
 def test_damaged_bytes_are_refused_exactly_where_the_model_refuses_them(kind, new_normaliser, record):
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(payloads(ROWS if kind == "readings" else PLAUSIBLE), st.data())
     def check(pairs, data):
         assume(len({json.loads(key) for key, _ in pairs}) == len(pairs))
@@ -252,7 +252,7 @@ def _no_key_twice(payload):
 
 
 def test_the_values_of_a_reading_are_those_of_the_model(new_normaliser, record, now):
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(payloads({k: v for k, v in PLAUSIBLE.items() if k != b'"connected"'}))
     def check(pairs):
         model = contract_accepts("reading", pairs)

@@ -130,7 +130,7 @@ def sequence(batch):
 
 
 def test_any_bytes_become_lines_in_order_each_record_at_least_one_and_can_be_packed(new_normaliser, view):
-    @settings(max_examples=400)
+    @settings(max_examples=200)
     @given(polls())
     def check(records):
         done = new_normaliser().normalise(5, records)
@@ -165,7 +165,7 @@ def unsequenced(views):
 
 
 def test_lines_do_not_depend_on_where_polls_are_cut_or_on_restarts_in_between(new_normaliser, view):
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(polls(), st.sets(st.integers(1, 11)), st.booleans())
     def check(records, cuts, restart):
         whole = new_normaliser().normalise(0, records).batch
