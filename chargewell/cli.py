@@ -197,6 +197,14 @@ def bench_anomaly(data: Annotated[Path, typer.Option(help="Folder with the publi
     run(data)
 
 
+@bench.command("failure")
+def bench_failure(data: Annotated[Path, typer.Option(help="Folder with the public scorers and data")]) -> None:
+    """Failure prediction and remaining life on public data, one parameter set."""
+    from chargewell.bench.failure import run
+
+    run(data)
+
+
 def _settings() -> Settings:
     return load()
 
