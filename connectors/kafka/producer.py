@@ -41,9 +41,16 @@ def producer_config(
     }
 
 
+_SAID_S: Final = 10.0
+_said: Final[dict[str, float]] = {}
+
+
 def log_error(error: ck.KafkaError) -> None:
-    """Trouble that the client mends by itself (a broker went away): worth a line, not an exception."""
-    log.warning("kafka", error=error.str(), code=error.name(), fatal=error.fatal())
+    """Trouble that the client mends by itself (a broker went away): worth a line every ten seconds, not an exception."""
+    now = time.monotonic()
+    if now - _said.get(error.name(), -_SAID_S) >= _SAID_S:
+        _said[error.name()] = now
+        log.warning("kafka", error=error.str(), code=error.name(), fatal=error.fatal())
 
 
 class Producer:

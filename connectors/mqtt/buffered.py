@@ -14,6 +14,7 @@ from paho.mqtt.enums import MessageType, MQTTErrorCode
 
 READ_BYTES: Final = 65_536
 WRITE_BYTES: Final = 262_144
+KERNEL_BYTES: Final = 262_144
 _CLOSE_S: Final = 1.0
 
 
@@ -24,6 +25,8 @@ class BufferedSocket:
     """
 
     def __init__(self, sock: socket.socket) -> None:
+        # What the kernel holds for a reader that stands still is neither bounded nor acknowledged by anybody else.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES)
         self._sock = sock
         self._in = b""
         self._at = 0

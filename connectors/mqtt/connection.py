@@ -60,11 +60,10 @@ class Connection:
         *,
         client_id: str,
         persistent: bool,
-        receive_maximum: int = 65_535,
         will: Will | None = None,
     ) -> None:
         self._settings, self._owner = settings, owner
-        self._dialing = Dialing(settings, client_id, persistent, receive_maximum, will)
+        self._dialing = Dialing(settings, client_id, persistent, will)
         self.connected = False
         self.ever_connected = False
         self.version = MQTTProtocolVersion.MQTTv311 if settings.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5

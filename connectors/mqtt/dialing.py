@@ -42,7 +42,6 @@ class Dialing:
     settings: MqttSettings
     client_id: str
     persistent: bool
-    receive_maximum: int
     will: Will | None
 
     def client(self, version: MQTTProtocolVersion) -> BufferedClient:
@@ -74,7 +73,6 @@ class Dialing:
             client.connect(settings.host, settings.port, settings.keepalive_s)
             return
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.ReceiveMaximum = self.receive_maximum
         properties.SessionExpiryInterval = settings.session_expiry_s if self.persistent else 0
         client.connect(
             settings.host,

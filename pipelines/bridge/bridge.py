@@ -28,8 +28,8 @@ _OVERHEAD_BYTES: Final = 1_024
 class Bridge:
     """One thread: reads the socket, hands records to Kafka, acknowledges in order what Kafka confirmed, sends heartbeats.
 
-    It stops reading as soon as `max_unacknowledged` messages (or their bytes) are held, whatever the broker's window: brokers
-    do not all keep to it. While it does not read it still pings, for as long as Kafka is away; the broker keeps what comes.
+    It stops reading as soon as `max_unacknowledged` messages (or their bytes) are held, and asks the broker for no window of
+    its own: Mosquitto 2.0.11 overruns Receive Maximum, and Artemis forgets subscriptions that waited for it. While it does not read it still pings, for as long as Kafka is away; the broker keeps what comes.
     Killed at any moment it loses nothing: the broker sends again what was not acknowledged, so a message may stand in
     `ev.raw` twice, the second time with the flag `dup`. Raises DeliveryError when Kafka refuses a record for good, and
     MqttRefusedError when the broker refuses the bridge; nothing unconfirmed was acknowledged then.
@@ -45,9 +45,7 @@ class Bridge:
         self._producer = Producer(kafka, mqtt.client_id, patience_s=0)
         self._heart = Heart(self._producer, self._topic, kafka.partitions, self.name)
         self._held = Acknowledgements()
-        self._connection = Connection(
-            mqtt, self, client_id=self.name, persistent=True, receive_maximum=settings.max_unacknowledged
-        )
+        self._connection = Connection(mqtt, self, client_id=self.name, persistent=True)
         self._seen = Observation(_now())
         self._connected_at = 0
         self._count = 0
