@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from psycopg import OperationalError
+from psycopg import DataError, OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
@@ -66,6 +66,7 @@ def create_app(context: Context, session_secret: str) -> FastAPI:
     app.add_exception_handler(OperationalError, _away)
     app.add_exception_handler(PoolTimeout, _away)
     app.add_exception_handler(NotThereError, _not_there)
+    app.add_exception_handler(DataError, _unfit)
     app.add_middleware(
         SessionMiddleware,
         secret_key=session_secret,
@@ -114,3 +115,8 @@ async def _away(request: Request, error: Exception) -> Response:
 
 async def _not_there(request: Request, error: Exception) -> Response:
     return _say(request, 404, str(error.args[0]) if error.args else "it is not there")
+
+
+async def _unfit(request: Request, error: Exception) -> Response:
+    log.warning("a request held something that cannot be stored", path=request.url.path, error=str(error))
+    return _say(request, 422, "the request holds something that cannot be stored, such as a NUL character")

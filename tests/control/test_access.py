@@ -329,6 +329,13 @@ def test_public_pages_are_limited_by_address(serve):
     assert two.get("/status").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/ports/%00/1", "/v1/work_orders/%00", "/v1/incidents?family=%00", "/p/%00/1", "/status/%00"]
+)
+def test_what_cannot_be_stored_is_an_answer_and_not_a_failure(site, path):
+    assert site.client(token=site.token(Role.ADMIN)).get(path).status_code in (404, 422)
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_beyond_the_bound_is_refused(site, declared):
     body = b"x" * 70_000
