@@ -6,11 +6,12 @@ replayed says the same again, and control ignores revisions that it knows.
 """
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SPACE: Final = uuid.UUID("6f1d2c0e-6f57-5d0c-9d53-0b5a3c1a7e11")
 
 Severity = Literal["P1", "P2", "P3", "P4"]
@@ -21,6 +22,11 @@ AlertState = Literal["raised", "updated", "cleared"]
 def alert_id(source: str, port: str, family: str, onset_us: int) -> str:
     """The id of the episode that `source` (an operator's name) saw begin at `onset_us` at `port` under `family`."""
     return str(uuid.uuid5(_SPACE, f"{source}|{port}|{family}|{onset_us}"))
+
+
+def moment(us: int) -> datetime:
+    """The time that is `us` microseconds after 1970-01-01 UTC, exactly."""
+    return _EPOCH + timedelta(microseconds=us)
 
 
 class Contribution(BaseModel):

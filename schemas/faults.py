@@ -4,9 +4,10 @@ Detectors, simulator, technicians and control all name faults by these families.
 """
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,3 +53,24 @@ def code_family(families: dict[str, FaultFamily] | None = None) -> dict[str, str
                 )
             found[code] = family.name
     return found
+
+
+def error_code(data: Mapping[str, Any]) -> str | None:
+    """The code of a status event's data: a ChargeX code that the vendor gives, if we know it; else the error; else None."""
+    vendor = data.get("vendor_code")
+    known = _by_code()
+    for part in str(vendor).split(",") if vendor else ():
+        if part.strip() in known:
+            return part.strip()
+    error = data.get("error")
+    return None if error in (None, "", "no_error") else str(error)
+
+
+def family_of(code: str | None) -> str | None:
+    """The fault family of a code, None where the catalogue has it not."""
+    return None if code is None else _by_code().get(code)
+
+
+@cache
+def _by_code() -> dict[str, str]:
+    return code_family()

@@ -2,21 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from models.sessions.assemble import Draft
 from models.sessions.judge import Verdict
 from models.sessions.port import Port
-from schemas.alerts import Alert, alert_id
+from schemas.alerts import Alert, alert_id, moment
 from schemas.faults import catalogue
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def moment(us: int) -> datetime:
-    """The time that is `us` microseconds after 1970, exactly."""
-    return _EPOCH + timedelta(microseconds=us)
 
 
 class Cuts:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
 from schemas import telemetry
-from schemas.faults import code_family
+from schemas.faults import error_code, family_of
 from schemas.telemetry import Event
 
 START, UPDATE, END, ID = "start", "update", "end", "id"
@@ -164,22 +164,6 @@ def fault_of(event: Event) -> Fault | None:
     if data.get("status") == "faulted":
         return Fault(event.at, family_of(code) or "unknown", code, True)
     return Fault(event.at, family_of(code) or "unknown", code, False) if code else None
-
-
-def error_code(data: dict[str, Any]) -> str | None:
-    """The code of a status: the ChargeX code where the vendor gives one we know, else the error, else None."""
-    vendor = data.get("vendor_code")
-    known = code_family()
-    for part in str(vendor).split(",") if vendor else ():
-        if part.strip() in known:
-            return part.strip()
-    error = data.get("error")
-    return None if error in (None, "", "no_error") else str(error)
-
-
-def family_of(code: str | None) -> str | None:
-    """The fault family of a code, None where the catalogue has it not."""
-    return None if code is None else code_family().get(code)
 
 
 def insert_sorted(facts: list[Any], fact: Any) -> bool:

@@ -6,11 +6,9 @@ Onset and time of an alert follow from the data, so a flow that catches up says 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from models.sessions.alerts import moment
-from models.sessions.facts import error_code, family_of
 from models.uptime.gaps import FOREVER, Span
-from schemas.alerts import Alert, AlertState, alert_id
-from schemas.faults import FaultFamily, catalogue
+from schemas.alerts import Alert, AlertState, alert_id, moment
+from schemas.faults import FaultFamily, catalogue, error_code, family_of
 from schemas.telemetry import FAULT, RETAINED, STATUS, Event
 
 _SILENCE: Final = "communication"

@@ -7,7 +7,6 @@ import numpy as np
 
 from models.columns import Batch, grown
 from models.operator import Outputs
-from models.sessions.facts import error_code
 from models.uptime.alerts import Silences, Troubles
 from models.uptime.bridges import Bridges
 from models.uptime.evidence import CELL_US, Evidence, spans_of
@@ -21,6 +20,7 @@ from models.uptime.presence import Presence
 from models.uptime.signs import Names, Signs, is_sign
 from models.uptime.tables import Tables
 from schemas.assets import PortFacts
+from schemas.faults import error_code
 from schemas.telemetry import CONNECTION, FAULT, RETAINED, STATUS, Event
 
 SILENCE_S: Final = 300.0
@@ -223,14 +223,11 @@ class Uptime:
     def _look(self, now: int, heard: Mapping[int, int], out: Outputs) -> None:
         """Who is silent by `now`, and who speaks again."""
         self._touch_bridges(self._bridges.look(now))
-        for station in sorted(set(heard) | set(self._presence.overdue(now)) | self._presence.silent):
+        for station in sorted(heard.keys() | set(self._presence.overdue(now)) | self._presence.silent.keys()):
             spans = self._presence.silence(station, self._bridges.unobserved(station), now)
-            onset = spans[-1][0] if spans and spans[-1][1] == FOREVER else None
-            if onset is None:
-                self._presence.speak(station)
-            elif station not in self._presence.silent or self._presence.onset(station) != onset:
-                self._presence.fall_silent(station, onset)
-                self._touch(station, onset)
+            since = self._presence.note(station, spans)
+            if since is not None:
+                self._touch(station, since)
             limits = [self._presence.limit(station, span) for span in spans]
             out.alerts.extend(self._silences.tell(self._names.stations.ports[station], spans, limits, now))
 

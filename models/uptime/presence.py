@@ -30,8 +30,7 @@ class Presence:
         self.last = np.zeros(0, np.int64)
         self.least = np.zeros(0, np.int64)
         self.gap_end = np.zeros(0, np.int64)
-        self.silent: set[int] = set()
-        self._late: dict[int, int] = {}
+        self.silent: dict[int, list[Span]] = {}
         self._odd: dict[int, Gaps] = {}
         self._lost: set[int] = set()
 
@@ -105,8 +104,8 @@ class Presence:
             self.gap_end[station] = gaps.gaps[-1][1] if gaps.gaps else 0
 
     def _heard(self, stations: Numbers, changed: dict[int, int]) -> None:
-        for station in self.silent.intersection(stations.tolist()):
-            onset = self._late[station]
+        for station in self.silent.keys() & set(stations.tolist()):
+            onset = self.silent[station][0][0]
             changed[station] = min(onset, changed.get(station, onset))
 
     def will(self, station: int, at: int) -> None:
@@ -152,21 +151,15 @@ class Presence:
         found.update(
             s for s, gaps in self._odd.items() if gaps.wills and waits[s] >= min(self.after_will_us, int(self.least[s]))
         )
-        return sorted(found - self.silent)
+        return sorted(found - self.silent.keys())
 
-    def fall_silent(self, station: int, onset: int) -> None:
-        """The station is silent since `onset`."""
-        self.silent.add(station)
-        self._late[station] = onset
-
-    def speak(self, station: int) -> None:
-        """The station is silent no more."""
-        self.silent.discard(station)
-        self._late.pop(station, None)
-
-    def onset(self, station: int) -> int:
-        """Since when the station is silent."""
-        return self._late[station]
+    def note(self, station: int, spans: Sequence[Span]) -> int | None:
+        """`spans` are the silences known of a station; from when on those since its last sign are others than were noted."""
+        since = [span for span in spans if span[0] >= self.last[station]]
+        noted = self.silent.pop(station, [])
+        if since:
+            self.silent[station] = since
+        return None if since == noted else min(span[0] for span in (*since, *noted))
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data."""
@@ -174,7 +167,7 @@ class Presence:
             "first": self.first.copy(),
             "last": self.last.copy(),
             "odd": [[s, [list(gap) for gap in g.gaps], list(g.wills), g.floor] for s, g in self._odd.items()],
-            "silent": [[s, self._late[s]] for s in sorted(self.silent)],
+            "silent": [[s, [list(span) for span in spans]] for s, spans in sorted(self.silent.items())],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -188,5 +181,4 @@ class Presence:
             self._odd[station] = odd
             self.gap_end[station] = odd.gaps[-1][1] if odd.gaps else 0
         self._lost = {s for s, odd in self._odd.items() if odd.wills and odd.wills[-1] >= self.last[s]}
-        self._late = {int(s): int(onset) for s, onset in state["silent"]}
-        self.silent = set(self._late)
+        self.silent = {int(s): [(a, b) for a, b in spans] for s, spans in state["silent"]}
