@@ -23,12 +23,22 @@ class Readings:
     values: list[np.ndarray] = field(default_factory=list)
 
     def newest(self) -> tuple[np.ndarray, np.ndarray]:
-        """(times, values), sorted by time, of each time the line that came last: the one the table must hold."""
+        """(times, values), sorted by time: of each time and channel the value that came last, as the table must hold it.
+
+        Lines of one instant are merged channel by channel: one that lacks a channel leaves what stood there.
+        """
         at, values = np.concatenate(self.at), np.concatenate(self.values)
         order = np.argsort(at, kind="stable")
         at, values = at[order], values[order]
         last = np.append(at[1:] != at[:-1], True)
-        return at[last], values[last]
+        if last.all():
+            return at, values
+        group = np.cumsum(np.append(0, last[:-1]))
+        merged = np.full((int(last.sum()), values.shape[1]), np.nan)
+        for column in range(values.shape[1]):
+            told = ~np.isnan(values[:, column])
+            merged[group[told], column] = values[told, column]
+        return at[last], merged
 
 
 @dataclass
