@@ -125,8 +125,7 @@ def fan(s: Situation) -> Sample | None:
     phi = [
         np.ones(len(y)),
         inside / 20.0,
-        np.maximum(inside - 30.0, 0) / 10.0,
-        np.maximum(inside - 45.0, 0) / 10.0,
+        *(np.maximum(inside - knot, 0) / 10.0 for knot in _FAN_KNOTS),
         s.load[0],
     ]
     return _sample(np.isfinite(inside), y, phi, 0.15, 0.3, _loaded(s))
@@ -208,6 +207,9 @@ def weld(s: Situation) -> Sample | None:
     return _sample(idle, y, [np.ones(len(y))], 3.0, 60.0, s.charging)
 
 
+_FAN_KNOTS: Final = (25.0, 30.0, 35.0)
+"""Cabinet temperatures (degC) at which a fan's speed may begin to rise or to saturate, whatever its controller."""
+
 FEATURES: Final[tuple[Feature, ...]] = (
     Feature("contact", "temp_connector", "K", 1.0, ABOVE, 8, contact,
             (("contact_wear", 0.88), ("cooling", 0.04), ("degraded", 0.03)),
@@ -215,7 +217,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     Feature("cabinet", "temp_internal", "K", 1.0, ABOVE, 7, cabinet,
             (("cooling", 0.82), ("power_module", 0.08), ("degraded", 0.05)),
             "cabinet {residual:.0f} K warmer than its load explains"),
-    Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 5, fan,
+    Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 6, fan,
             (("cooling", 0.92), ("controller", 0.03)),
             "fan {residual:.0f} /min slower than its temperature asks for", bounded=True, share=0.15),
     Feature("delivery", "current", "%", 100.0, ABOVE, 1, delivery,
