@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from connectors.adapters.ocpp16 import ocpp16
 from connectors.adapters.ocpp201 import ocpp201
 from connectors.adapters.ocpp_calls import Calls
 from connectors.adapters.ocpp_frames import Message
+from connectors.adapters.raw import RawPoll
 from connectors.adapters.routes import Route, Routes, TopicBinding
 from connectors.adapters.tokens import token_hasher
 from models.columns import Batch
@@ -41,16 +42,16 @@ class Normalised:
     rejected: list[tuple[Reject, bytes, bytes]]
 
 
-@dataclass(slots=True)
-class _Poll:
-    """The records of a poll by column; `routes[route[i]]` is the route of record i."""
+class _Routed(NamedTuple):
+    """A poll and where its records go: `routes[route[i]]` is the route of record i."""
 
-    keys: Sequence[bytes]
-    payloads: Sequence[bytes]
-    headers: Sequence[bytes]
-    withheld: Sequence[int]
+    raw: RawPoll
     routes: list[Route]
     route: NDArray[np.int32]
+
+    def of(self, i: int) -> Route:
+        """The route of record i."""
+        return self.routes[int(self.route[i])]
 
 
 class Normaliser:
@@ -65,6 +66,7 @@ class Normaliser:
 
     def __init__(self, hash_key: bytes, limits: Limits | None = None, bindings: Iterable[TopicBinding] = ()) -> None:
         self._limits = limits or Limits()
+        self._ahead_us = round(self._limits.clock_ahead_s * 1e6)
         self._hashed = token_hasher(hash_key)
         self._routes = Routes(bindings)
         self._decoder = ReadingDecoder()
@@ -74,28 +76,28 @@ class Normaliser:
 
     def normalise(self, partition: int, records: Sequence[RawRecord]) -> Normalised:
         """The lines of `records` (at least one, in order of offset) in order of arrival."""
-        offsets, keys, payloads, topics, cws, withheld = zip(*records, strict=True)
-        head = headers.read(cws)
-        met = dict.fromkeys(topics)
-        places = dict(zip(met, range(len(met)), strict=True))
-        route = np.fromiter(map(places.__getitem__, topics), np.int32, len(topics))
-        poll = _Poll(keys, payloads, cws, withheld, [self._routes.route(topic) for topic in met], route)
-        now = self._log_time(partition, head)
+        return self.normalise_poll(RawPoll.of(partition, records))
+
+    def normalise_poll(self, raw: RawPoll) -> Normalised:
+        """The lines of a poll in order of arrival."""
+        head = headers.read(raw.cws)
+        poll = self._routed(raw)
+        now = self._log_time(raw.partition, head)
         gather = Gather(
-            np.array(offsets, np.int64),
+            np.array(raw.offsets, np.int64),
             head.received_at,
             np.where(head.retain, RETAINED, 0).astype(np.uint8),
-            round(self._limits.clock_ahead_s * 1e6),
+            self._ahead_us,
         )
+        messages = head.type == headers.MESSAGE
         self._beats(gather, poll, np.flatnonzero(head.type == headers.HEARTBEAT))
         for i in np.flatnonzero(head.type == headers.BROKEN).tolist():
             self._reject(gather, poll, i, Refused("header", "not as a bridge writes it"))
-        self._messages(gather, poll, head.type == headers.MESSAGE)
-        served = self._served(poll, np.flatnonzero(head.type == headers.MESSAGE))
-        batch = gather.batch(partition, offsets[0], offsets[-1], now, served)
-        places_of = gather.rejected_records()
-        rejected = [(r, payloads[i], keys[i]) for r, i in zip(batch.rejects, places_of, strict=True)]
-        return Normalised(batch, rejected)
+        self._messages(gather, poll, messages)
+        served = self._served(poll, np.flatnonzero(messages))
+        batch = gather.batch(raw.partition, raw.offsets[0], raw.offsets[-1], now, served)
+        places = gather.rejected_records()
+        return Normalised(batch, [(r, raw.values[i], raw.keys[i]) for r, i in zip(batch.rejects, places, strict=True)])
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; a few hundred bytes for each station that speaks OCPP."""
@@ -108,6 +110,12 @@ class Normaliser:
         self._calls.restore(state["calls"])
         self._now = {int(partition): int(now) for partition, now in state["now"].items()}
 
+    def _routed(self, raw: RawPoll) -> _Routed:
+        met = dict.fromkeys(raw.topics)
+        places = dict(zip(met, range(len(met)), strict=True))
+        route = np.fromiter(map(places.__getitem__, raw.topics), np.int32, len(raw.topics))
+        return _Routed(raw, [self._routes.route(topic) for topic in met], route)
+
     def _log_time(self, partition: int, head: headers.Headers) -> int:
         """The newest receive time so far. Records whose header cannot be read get that of the moment they stand at."""
         broken = head.type == headers.BROKEN
@@ -116,10 +124,10 @@ class Normaliser:
         self._now[partition] = int(heard[-1])
         return int(heard[-1])
 
-    def _beats(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> None:
+    def _beats(self, gather: Gather, poll: _Routed, places: NDArray[np.intp]) -> None:
         for i in places.tolist():
             try:
-                beat = _beat(poll.payloads[i])
+                beat = _beat(poll.raw.values[i])
             except ERRORS as error:
                 self._reject(gather, poll, i, refused_for(error))
                 continue
@@ -128,11 +136,12 @@ class Normaliser:
                 continue
             gather.add_beat(i, beat)
 
-    def _messages(self, gather: Gather, poll: _Poll, wanted: NDArray[np.bool_]) -> None:
-        limit = self._limits.payload_bytes
-        if any(poll.withheld) or max(map(len, poll.payloads)) > limit:
-            sizes = np.fromiter(map(max, map(len, poll.payloads), poll.withheld), np.int64, len(poll.payloads))
-            large = (sizes > limit) | np.array(poll.withheld, bool)
+    def _messages(self, gather: Gather, poll: _Routed, wanted: NDArray[np.bool_]) -> None:
+        values, withheld, limit = poll.raw.values, poll.raw.withheld, self._limits.payload_bytes
+        if withheld or max(map(len, values)) > limit:
+            sizes = np.array([withheld.get(i, len(value)) for i, value in enumerate(values)], np.int64)
+            large = sizes > limit
+            large[list(withheld)] = True
             for i in np.flatnonzero(large & wanted).tolist():
                 self._reject(gather, poll, i, Refused("too_large", f"{sizes[i]} bytes, the limit is {limit}"))
             wanted = wanted & ~large
@@ -141,7 +150,7 @@ class Normaliser:
         for i in np.flatnonzero(wanted & ~reading).tolist():
             self._one(gather, poll, i)
 
-    def _readings(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> None:
+    def _readings(self, gather: Gather, poll: _Routed, places: NDArray[np.intp]) -> None:
         """All `reading` messages at once; one by one where a defect of ours shows, so that it costs one message."""
         if len(places) == 0:
             return
@@ -154,9 +163,10 @@ class Normaliser:
                 except Exception as error:  # noqa: BLE001 - a defect is a reject and must not stop the others
                     self._reject(gather, poll, i, _defect(error))
 
-    def _read_readings(self, gather: Gather, poll: _Poll, places: NDArray[np.intp]) -> None:
-        whole = len(places) == len(poll.payloads)
-        payloads = poll.payloads if whole else [poll.payloads[i] for i in places.tolist()]
+    def _read_readings(self, gather: Gather, poll: _Routed, places: NDArray[np.intp]) -> None:
+        values = poll.raw.values
+        whole = len(places) == len(values)
+        payloads = values if whole else [values[i] for i in places.tolist()]
         stations = [route.key for route in poll.routes]
         made, refused = canonical.readings(
             gather, self._decoder, places, payloads, stations, poll.route if whole else poll.route[places]
@@ -166,14 +176,16 @@ class Normaliser:
         for i, answer in refused:
             self._reject(gather, poll, int(places[i]), answer)
 
-    def _one(self, gather: Gather, poll: _Poll, i: int) -> None:
-        route = poll.routes[poll.route[i]]
+    def _one(self, gather: Gather, poll: _Routed, i: int) -> None:
+        route = poll.of(i)
         try:
             if route.adapter == "readings":
-                for rows in canonical.columns(gather, i, route.key, poll.payloads[i]):
+                for rows in canonical.columns(gather, i, route.key, poll.raw.values[i]):
                     gather.add_columns(rows)
             else:
-                gather.add(i, route.key, route.topic, self._lines(route, poll.payloads[i], int(gather.received_at[i])))
+                gather.add(
+                    i, route.key, route.topic, self._lines(route, poll.raw.values[i], int(gather.received_at[i]))
+                )
         except Refusal as refusal:
             self._reject(gather, poll, i, refusal.refused)
         except Exception as error:  # noqa: BLE001 - a defect is a reject and must not stop the others
@@ -181,8 +193,7 @@ class Normaliser:
 
     def _lines(self, route: Route, payload: bytes, received_at: int) -> list[Line]:
         if route.adapter in _OCPP:
-            ahead_us = round(self._limits.clock_ahead_s * 1e6)
-            said = Message(route.key, route.said_by_station, payload, received_at, ahead_us, self._hashed)
+            said = Message(route.key, route.said_by_station, payload, received_at, self._ahead_us, self._hashed)
             return _OCPP[route.adapter](said, self._calls)
         if route.adapter in _CANONICAL:
             return [self._without_token(line) for line in _CANONICAL[route.adapter](payload)]
@@ -193,11 +204,11 @@ class Normaliser:
             return line._replace(data=line.data | {"token": self._hashed(line.data["token"].strip())})
         return line
 
-    def _reject(self, gather: Gather, poll: _Poll, i: int, refused: Refused) -> None:
-        route = poll.routes[poll.route[i]]
+    def _reject(self, gather: Gather, poll: _Routed, i: int, refused: Refused) -> None:
+        route = poll.of(i)
         gather.reject(i, route.key, route.topic, refused)
 
-    def _served(self, poll: _Poll, places: NDArray[np.intp]) -> dict[str, str]:
+    def _served(self, poll: _Routed, places: NDArray[np.intp]) -> dict[str, str]:
         """Station -> the bridge that brought the newest message that it said."""
         last = np.full(len(poll.routes), -1, np.intp)
         last[poll.route[places]] = places
@@ -205,7 +216,7 @@ class Normaliser:
         for place, k in sorted(zip(last.tolist(), range(len(last)), strict=True)):
             route = poll.routes[k]
             if place >= 0 and route.said_by_station and route.key != route.topic:
-                bridge = self._bridge(poll.headers[place])
+                bridge = self._bridge(poll.raw.cws[place])
                 if bridge is not None:
                     served[route.key] = bridge
         return served

@@ -4,6 +4,7 @@ import pytest
 from bytewax.dataflow import Dataflow
 
 from connectors.adapters.packed import unpack
+from connectors.adapters.raw import RawPoll
 from connectors.bytewax_io import run_flow
 from pipelines import SnapshotError
 from pipelines.normalise import Normalising, _Logic, normalised, publish, reject_records
@@ -94,12 +95,14 @@ def test_records_at_or_below_the_last_offset_are_dropped(record):
 
     batches = [
         done.batch
-        for done in logic.on_batch([(0, records[:4]), (0, records[2:5]), (0, records[:5]), (0, records[5:])])[0]
+        for done in logic.on_batch(
+            [RawPoll.of(0, part) for part in (records[:4], records[2:5], records[:5], records[5:])]
+        )[0]
     ]
 
     assert [(b.first, b.last, len(b.readings)) for b in batches] == [(0, 3, 4), (4, 4, 1), (5, 5, 1)]
     again = _Logic(Normalising(b"k" * 16), logic.snapshot())
-    assert again.on_batch([(0, records)])[0] == []
+    assert again.on_batch([RawPoll.of(0, records)])[0] == []
 
 
 def test_a_state_that_cannot_be_taken_up_says_what_to_do():
@@ -110,6 +113,6 @@ def test_a_state_that_cannot_be_taken_up_says_what_to_do():
 def test_each_reject_of_a_record_is_a_record_of_its_own(record):
     values = [{"value": "x"}, {"value": "y", "format": "SignedData"}]
     frame = [2, "a", "MeterValues", {"connectorId": 1, "meterValue": [{"sampledValue": values}]}]
-    ((done,), _) = _Logic(Normalising(b"k" * 16), None).on_batch([(0, [record("ev/A/from/ocpp16", frame)])])
+    ((done,), _) = _Logic(Normalising(b"k" * 16), None).on_batch([RawPoll.of(0, [record("ev/A/from/ocpp16", frame)])])
 
     assert [dict(r.headers)["reason"] for r in reject_records(done)] == [b"value", b"unsupported"]
