@@ -164,7 +164,7 @@ def _time_axis(frame: _Frame, height: int, top: int) -> str:
 
 def _mark(mark: Mark, frame: _Frame, height: int, y: float) -> str:
     x = frame.x(mark.at)
-    turned = x > frame.width * 0.8
+    turned = x > frame.width * 0.8 or (mark.kind == "onset" and x > frame.left + 60)
     anchor, shift = ("end", -4) if turned else ("start", 4)
     return (
         f'<line class="mark {mark.kind}" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{height - _FOOT}"/>'

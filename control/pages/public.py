@@ -12,7 +12,7 @@ from control.context import Conn, Ctx, address
 from control.pages.render import page, port_path
 from control.queries import Connection, Row, row, rows
 from control.reports import report
-from control.rules.public import PROBLEMS, tell
+from control.rules.public import PROBLEMS, STALE, tell
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,7 +22,7 @@ ProblemName = Literal["no_start", "slow", "stuck", "reader", "damage", "other"]
 @router.get("/status")
 def status(request: Request, ctx: Ctx, conn: Conn) -> Response:
     """All sites, with how many of their ports work."""
-    return page(request, ctx, "status.html", conn=conn, sites=rows(conn, "sites_list"))
+    return page(request, ctx, "status.html", conn=conn, sites=rows(conn, "sites_list", since=ctx.clock() - STALE))
 
 
 @router.get("/status/{site}")

@@ -44,9 +44,10 @@ WHERE port_no = %(port_no)s AND at >= %(start)s AND at < %(end)s GROUP BY bin OR
 -- last_reading: the newest reading of a port
 SELECT * FROM reading WHERE port_no = %(port_no)s AND at > %(after)s ORDER BY at DESC LIMIT 1;
 
--- sites_list: sites with how many of their ports are up; for the public
-SELECT t.site, t.name, count(p.port) AS ports, count(p.port) FILTER (WHERE u.state = 'up') AS up,
-    count(p.port) FILTER (WHERE u.state = 'down') AS down
+-- sites_list: sites with how many of their ports are known to work and to be out of order; for the public
+SELECT t.site, t.name, count(p.port) AS ports,
+    count(*) FILTER (WHERE u.state = 'up' AND u.at > %(since)s) AS up,
+    count(*) FILTER (WHERE u.state = 'down' AND u.reason <> 'silence' AND u.at > %(since)s) AS down
 FROM site t JOIN station s USING (site) JOIN port p USING (station) LEFT JOIN uptime_now u USING (port_no)
 WHERE p.number > 0 AND NOT p.discovered AND s.retired_at IS NULL
 GROUP BY t.site, t.name ORDER BY t.name, t.site;

@@ -217,6 +217,21 @@ def test_the_public_page_tells_the_truth_and_nothing_about_the_network(at_noon, 
 
 
 @pytest.mark.integration
+def test_the_overview_counts_only_what_is_known_now(at_noon, conn, station):
+    conn.execute("UPDATE port SET discovered = false WHERE station = %s", (station,))
+    for number, (state, reason, minutes) in {1: ("up", "ok", 1), 2: ("up", "ok", 30)}.items():
+        conn.execute(
+            "INSERT INTO uptime_now (at, since, port_no, state, reason) SELECT %s, %s, port_no, %s, %s FROM port WHERE port = %s",
+            (NOON - timedelta(minutes=minutes), NOON - timedelta(hours=1), state, reason, f"{station}/{number}"),
+        )
+    page = at_noon.client().get("/status").text
+
+    row = page.partition(f"/status/site-{station}")[2].partition("</li>")[0]
+    assert ">1/2<" in row
+    assert "1 not known" in row
+
+
+@pytest.mark.integration
 def test_a_driver_reports_a_fault_and_a_person_can_order_a_visit(site, desk, station, table):
     client = site.client()
     answer = client.post(f"/p/{station}/1/report", data={"problem": "stuck", "text": "it <sits> fast"})
