@@ -17,7 +17,7 @@ from models.failure.targets import Fate, fates
 from models.failure.trees import GROWTH, Trees, grow
 from models.failure.windows import Floats, Ints
 
-FEWEST: Final = 10
+FEWEST: Final = 4
 _FOLDS: Final = 3
 _FLOOR: Final = 1e-9
 
@@ -26,7 +26,7 @@ _FLOOR: Final = 1e-9
 class Interval:
     """The chance to fail in one interval, given survival to its start: sigmoid(gain * trees + offset).
 
-    `trees` is None where fewer than 10 failures were seen: then `offset` alone gives the observed rate.
+    `trees` is None where fewer than 4 questions were struck: then `offset` alone gives the observed rate.
     """
 
     trees: Trees | None
