@@ -139,7 +139,8 @@ def _weighs(event: Event, port: Port | None, seen: _Seen) -> bool:
     data = event.data
     if data.get("status") == "faulted" or data.get("error") or data.get("vendor_code"):
         return True
-    ends = (seen.ended.get(event.port), None if port is None else port.last_end())
+    station = f"{event.port.rpartition('/')[0]}/0"
+    ends = (seen.ended.get(event.port), seen.ended.get(station), None if port is None else port.last_end())
     return any(end is not None and event.at < end for end in ends)
 
 

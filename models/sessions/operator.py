@@ -10,7 +10,18 @@ from models.columns import Batch
 from models.operator import Delete, Outputs, Upsert
 from models.sessions.alerts import Cuts
 from models.sessions.assemble import Draft
-from models.sessions.facts import MARKS, Authorisation, Fault, Ledger, State, fault_of, insert_sorted, mark_of, phase_of
+from models.sessions.facts import (
+    MARKS,
+    Authorisation,
+    Fault,
+    Ledger,
+    State,
+    fault_of,
+    insert_sorted,
+    mark_of,
+    phase_of,
+    session_id,
+)
 from models.sessions.figures import Figures, authorised_at, joined, told_of
 from models.sessions.intake import Intake
 from models.sessions.judge import NEAR_US, OPEN_VERDICT, Verdict, judge, nearest
@@ -100,6 +111,10 @@ class Sessions:
         station, _, number = event.port.rpartition("/")
         if event.kind == AUTHORIZE:
             self._authorise(station, event)
+        elif number == "0" and event.kind in MARKS:
+            named = self._named(station, event)
+            if named is not None:
+                self._take_port(station, event, named)
         elif number == "0":
             fault = fault_of(event) if event.kind in (STATUS, FAULT) else None
             faults = self._faults.setdefault(station, [])
@@ -108,10 +123,16 @@ class Sessions:
                 for port in self._ports.get(station, ()):
                     self._blame(port, fault, event)
         elif event.kind in MARKS or event.kind in (STATUS, FAULT):
-            self._take_port(station, event)
+            self._take_port(station, event, self._port(station, event.port))
 
-    def _take_port(self, station: str, event: Event) -> None:
-        port = self._port(station, event.port)
+    def _named(self, station: str, event: Event) -> Port | None:
+        """The port whose session an event names that was told of no port (OCPP 1.6 ends transactions by their id alone)."""
+        session = session_id(event.data.get("session"))
+        if session is None:
+            return None
+        return next((p for p in self._ports.get(station, ()) if any(d.session == session for d in p.sessions)), None)
+
+    def _take_port(self, station: str, event: Event, port: Port) -> None:
         if event.kind in MARKS:
             self._marks += 1
             if port.add_mark(mark_of(event, self._marks)):

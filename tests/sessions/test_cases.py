@@ -27,14 +27,14 @@ def ev(kind, at, received=None, port=PORT, flags=0, **data: Any):
 
 def start(at, session=None, meter=None, **more):
     data = {"session": session, "meter_wh": meter} | more
-    received = data.pop("received", None)
-    return ev("session_start", at, received, **{name: value for name, value in data.items() if value is not None})
+    received, port = data.pop("received", None), data.pop("port", PORT)
+    return ev("session_start", at, received, port, **{name: value for name, value in data.items() if value is not None})
 
 
 def end(at, session=None, meter=None, reason=None, **more):
     data = {"session": session, "meter_wh": meter, "reason": reason} | more
-    received = data.pop("received", None)
-    return ev("session_end", at, received, **{name: value for name, value in data.items() if value is not None})
+    received, port = data.pop("received", None), data.pop("port", PORT)
+    return ev("session_end", at, received, port, **{name: value for name, value in data.items() if value is not None})
 
 
 def status(at, status, received=None, port=PORT, **data):
@@ -102,6 +102,17 @@ def test_an_end_without_an_id_closes_the_session_of_its_time(told, session):
     rows, _ = told(start(0, "1"), end(50, "1"), start(100, "2"), end(200, session, reason="local"))
 
     assert rows["2"]["ended_at"] == s(200)
+
+
+def test_an_end_told_of_no_port_goes_to_the_session_it_names(told):
+    rows, _ = told(
+        start(0, "1"),
+        start(10, "2", port="DE-1/2"),
+        end(50, "1", reason="local", port="DE-1/0"),
+        end(60, "9", port="DE-1/0"),
+    )
+
+    assert {key: row["ended_at"] for key, row in rows.items()} == {"1": s(50), "2": None}
 
 
 def test_the_next_start_closes_a_session_whose_end_was_lost(told):
