@@ -37,7 +37,7 @@ services:  ## Debian, as root: install Mosquitto, PostgreSQL 17 with TimescaleDB
 	@bash .ci/services
 
 torture: $(VENV)/.ready  ## the long form of "twice the same": 20 kills of each process, 5 of Kafka and the database
-	@$(BIN)/python -m tests.torture.long
+	@$(BIN)/chargewell torture
 
 bench: $(VENV)/.ready  ## speed of the chain beside its rivals, ratios from one run
 	@$(BIN)/chargewell bench chain

@@ -154,6 +154,26 @@ def audit(
     raise typer.Exit(run(_settings(), hours=hours, ledger=ledger, console=screen))
 
 
+@app.command()
+def torture(
+    minutes: Annotated[float, typer.Option(min=1, help="Length of the recording, in simulated minutes")] = 10,
+    stations: Annotated[int, typer.Option(min=1, help="Stations of the simulated network; its faults need 60")] = 60,
+    kills: Annotated[int, typer.Option(min=0, help="Kills of each process: bridge, each flow, control")] = 20,
+    service_kills: Annotated[int, typer.Option(min=0, help="Kills of Kafka, and of the database")] = 5,
+    speed: Annotated[float, typer.Option(min=0.1, help="Times faster than recorded")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the network and of the moments of the kills")] = 5,
+) -> None:
+    """Play one recording undisturbed and again under kill -9, on services of its own. Exit status 1, and each difference, if the tables differ."""
+    from chargewell.torture.command import run
+
+    raise typer.Exit(
+        run(
+            _settings(), screen, minutes=minutes, stations=stations, kills=kills, service_kills=service_kills,
+            speed=speed, seed=seed,
+        )
+    )  # fmt: skip
+
+
 @assets.command("import")
 def assets_import(path: Annotated[Path, typer.Argument(help="A TOML file, or a folder of CSV files")]) -> None:
     """Take sites, stations, ports, connectors and tariffs into the registry."""

@@ -11,7 +11,6 @@ from typing import Final
 import psycopg
 from pydantic import SecretStr
 
-from chargewell.audit.log import read_raw
 from chargewell.deployment import prepare
 from chargewell.flows import DERIVED
 from chargewell.processes import Processes, wait_until
@@ -19,10 +18,13 @@ from chargewell.replay import play
 from chargewell.services import Services, ServiceSettings, start_all
 from chargewell.settings import FlowSettings, Settings, load, write
 from chargewell.torture.killer import Killer
+from chargewell.torture.markers import marking
+from chargewell.torture.recorded import Recorded
 from chargewell.torture.tables import TABLES, Difference, Rows, differences, rows
 from chargewell.up import start
 from chargewell.wiring import at_services
 from connectors.kafka import KafkaError, ends, lag
+from connectors.timescale import registry
 from connectors.timescale.pool import connect
 from control.intake import GROUP
 from schemas.topics import shard_name
@@ -30,6 +32,9 @@ from simulator.recording import Line, read
 
 TORTURE_KEY: Final = SecretStr("the same ids in both runs")
 _HOUR_S: Final = 3_600.0
+_AFTER_US: Final = 60_000_000
+"""Log time goes on for so long after the last message of a recording, so that what is due by then is told in both plays."""
+_BEATS_S: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Torn:
 
 
 def torture(
-    recording: Path,
+    recorded: Recorded,
     ordeal: Ordeal,
     *,
     speed: float,
@@ -58,33 +63,40 @@ def torture(
     seed: int = 1,
     note: Callable[[str], None] = print,
 ) -> Torn:
-    """Play `recording` twice at `speed` on services of its own, the second time under `ordeal`; compare.
+    """Play the recording twice at `speed` on services of its own, the second time under `ordeal`; compare.
 
     Data lie in a temporary folder. Raises what keeps the chain from coming to its end, with the last lines of the log.
     """
-    messages = list(read(recording))
     with tempfile.TemporaryDirectory(prefix="chargewell-torture-") as folder:
-        calm, _ = _one(Path(folder) / "calm", messages, None, speed, services, seed, note)
-        torn, kills = _one(Path(folder) / "torn", messages, ordeal, speed, services, seed, note)
+        note("the calm play")
+        calm, _ = _one(Path(folder) / "calm", recorded, None, speed, services, seed, note)
+        note("the torn play")
+        torn, kills = _one(Path(folder) / "torn", recorded, ordeal, speed, services, seed, note)
     return Torn(differences(calm, torn), kills, {table: found.total() for table, found in calm.items()})
 
 
 def _one(
-    folder: Path, messages: list[Line], ordeal: Ordeal | None, speed: float, wanted: ServiceSettings, seed: int,
+    folder: Path, recorded: Recorded, ordeal: Ordeal | None, speed: float, wanted: ServiceSettings, seed: int,
     note: Callable[[str], None],
 ) -> tuple[dict[str, Rows], dict[str, int]]:  # fmt: skip
+    messages = list(read(recorded.path))
     with start_all(folder / "services", wanted, note=note) as services:
         settings = _settings(services, folder, wanted)
         prepare(settings)
+        with connect(settings.database) as conn:
+            registry.store(conn, recorded.registry)
         write(settings, folder / "settings.toml")
         processes = Processes(folder / "settings.toml", folder / "logs", note=note, forgiving=ordeal is not None)
         try:
             start(settings, processes)
-            killer = _killer(ordeal, processes, services, messages, speed, seed, note)
-            _play_watched(messages, settings, speed, processes)
-            if killer is not None:
-                _watch_until(lambda: not killer.running, processes, "the kills", 600.0)
-                killer.join()
+            with marking(settings.mqtt, settings.kafka) as mark:
+                _watch_until(mark(messages[0].at), processes, "the bridge to subscribe and deliver", 120.0)
+                killer = _killer(ordeal, processes, services, messages, speed, seed, note)
+                _play_watched(messages, settings, speed, processes)
+                if killer is not None:
+                    _watch_until(lambda: not killer.running, processes, "the kills", 600.0)
+                    killer.join()
+                _watch_until(mark(messages[-1].at + _AFTER_US), processes, "the bridge to deliver everything", 300.0)
             _drained(settings, processes)
             with connect(settings.database) as conn:
                 return {table: rows(conn, table) for table in TABLES}, killer.kills if killer is not None else {}
@@ -131,9 +143,9 @@ def _play_watched(messages: list[Line], settings: Settings, speed: float, proces
 
 
 def _drained(settings: Settings, processes: Processes) -> None:
-    """Return once every message is in the log, every flow stored it, and control took every alert."""
+    """Return once every flow stored what is in the log, with the newest heartbeat of each partition, and control took every alert."""
     kafka = settings.kafka
-    _watch_until(lambda: _quiet(settings), processes, "the bridge to deliver what the broker holds", 120.0)
+    _sleep_watched(_BEATS_S, processes)
     target = {shard_name(p): high - 1 for p, (_, high) in ends(kafka, kafka.topics.raw).items()}
 
     def stored() -> bool:
@@ -142,23 +154,14 @@ def _drained(settings: Settings, processes: Processes) -> None:
         return all(marks.get((flow, shard), -1) >= origin for flow in DERIVED for shard, origin in target.items())
 
     _watch_until(stored, processes, "the flows to store everything", 300.0)
-    time.sleep(3 * settings.flows.epoch_s)
+    _sleep_watched(3 * settings.flows.epoch_s, processes)
     _watch_until(
         lambda: not any(lag(kafka, GROUP, kafka.topics.alerts).values()), processes, "control to take all alerts", 120.0
     )
 
 
-def _quiet(settings: Settings) -> bool:
-    """Whether the bridge, by its newest heartbeats, has nothing unconfirmed and took nothing new for three seconds."""
-    kafka = settings.kafka
-
-    def count() -> int:
-        spans = ends(kafka, kafka.topics.raw)
-        return read_raw(kafka, spans).messages.total()
-
-    before = count()
-    time.sleep(3.0)
-    return before > 0 and count() == before
+def _sleep_watched(seconds: float, processes: Processes) -> None:
+    wait_until(lambda: False, seconds, [processes])
 
 
 def _watch_until(ready: Callable[[], bool], processes: Processes, what: str, seconds: float) -> None:
