@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from connectors.adapters import clock
 from connectors.adapters.lines import Refused
 from schemas.channels import BY_NAME, NAMES
 from schemas.messages import MAX_AT_MS, MAX_OTHER, MAX_ROWS, OTHER_PATTERN
@@ -137,6 +138,13 @@ def refused_for(error: Exception) -> Refused:
     if isinstance(error, msgspec.ValidationError):
         return Refused("port" if "`$.port" in str(error) else "schema", str(error))
     return Refused("json", "nested too deeply" if isinstance(error, RecursionError) else str(error))
+
+
+def micros_of(at: int | datetime | None) -> int | None:
+    """Microseconds of a decoded `at`; None where none was said."""
+    if at is None or at == NO_TIME:
+        return None
+    return at * 1_000 if isinstance(at, int) else clock.micros(at)
 
 
 def is_other(name: str) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.adapters import canonical, headers
+from connectors.adapters import canonical, canonical_columns, headers
 from connectors.adapters.canonical_structs import ERRORS, ReadingDecoder, refused_for
 from connectors.adapters.gather import Gather
 from connectors.adapters.limits import Limits
@@ -19,6 +19,7 @@ from connectors.adapters.ocpp_calls import Calls
 from connectors.adapters.ocpp_frames import Message
 from connectors.adapters.raw import RawPoll
 from connectors.adapters.routes import Route, Routes, TopicBinding
+from connectors.adapters.served import Served
 from connectors.adapters.tokens import token_hasher
 from models.columns import Batch
 from schemas.telemetry import RETAINED, BridgeBeat, RawRecord, Reject
@@ -30,7 +31,6 @@ _CANONICAL: Final[Mapping[str, Callable[[bytes], list[Line]]]] = {
 }
 _OCPP: Final[Mapping[str, Callable[[Message, Calls], list[Line]]]] = {"ocpp16": ocpp16, "ocpp201": ocpp201}
 _FAR: Final = 2**62
-_NO_TAIL: Final = b"\n"
 _beat: Final = msgspec.json.Decoder(BridgeBeat).decode
 
 
@@ -72,7 +72,7 @@ class Normaliser:
         self._decoder = ReadingDecoder()
         self._calls = Calls()
         self._now: dict[int, int] = {}
-        self._tail, self._tail_bridge = _NO_TAIL, None  # type: tuple[bytes, str | None]
+        self._served = Served()
 
     def normalise(self, partition: int, records: Sequence[RawRecord]) -> Normalised:
         """The lines of `records` (at least one, in order of offset) in order of arrival."""
@@ -94,7 +94,7 @@ class Normaliser:
         for i in np.flatnonzero(head.type == headers.BROKEN).tolist():
             self._reject(gather, poll, i, Refused("header", "not as a bridge writes it"))
         self._messages(gather, poll, messages)
-        served = self._served(poll, np.flatnonzero(messages))
+        served = self._served.of(raw.cws, poll.routes, poll.route, np.flatnonzero(messages))
         batch = gather.batch(raw.partition, raw.offsets[0], raw.offsets[-1], now, served)
         places = gather.rejected_records()
         return Normalised(batch, [(r, raw.values[i], raw.keys[i]) for r, i in zip(batch.rejects, places, strict=True)])
@@ -168,7 +168,7 @@ class Normaliser:
         whole = len(places) == len(values)
         payloads = values if whole else [values[i] for i in places.tolist()]
         stations = [route.key for route in poll.routes]
-        made, refused = canonical.readings(
+        made, refused = canonical_columns.readings(
             gather, self._decoder, places, payloads, stations, poll.route if whole else poll.route[places]
         )
         for rows in made:
@@ -180,7 +180,7 @@ class Normaliser:
         route = poll.of(i)
         try:
             if route.adapter == "readings":
-                for rows in canonical.columns(gather, i, route.key, poll.raw.values[i]):
+                for rows in canonical_columns.columns(gather, i, route.key, poll.raw.values[i]):
                     gather.add_columns(rows)
             else:
                 gather.add(
@@ -207,26 +207,6 @@ class Normaliser:
     def _reject(self, gather: Gather, poll: _Routed, i: int, refused: Refused) -> None:
         route = poll.of(i)
         gather.reject(i, route.key, route.topic, refused)
-
-    def _served(self, poll: _Routed, places: NDArray[np.intp]) -> dict[str, str]:
-        """Station -> the bridge that brought the newest message that it said."""
-        last = np.full(len(poll.routes), -1, np.intp)
-        last[poll.route[places]] = places
-        served: dict[str, str] = {}
-        for place, k in sorted(zip(last.tolist(), range(len(last)), strict=True)):
-            route = poll.routes[k]
-            if place >= 0 and route.said_by_station and route.key != route.topic:
-                bridge = self._bridge(poll.raw.cws[place])
-                if bridge is not None:
-                    served[route.key] = bridge
-        return served
-
-    def _bridge(self, header: bytes) -> str | None:
-        """The bridge that wrote `header`; most are of the bridge and connection of the one before."""
-        if not header.startswith(self._tail, headers.TAIL):
-            tail, self._tail_bridge = header[headers.TAIL : header.rfind(b"|") + 1], headers.bridge_of(header)
-            self._tail = tail if tail.startswith(b"|") and tail.count(b"|") == 5 else _NO_TAIL
-        return self._tail_bridge
 
 
 def _defect(error: Exception) -> Refused:

@@ -3,104 +3,27 @@
 What is not in the tables at the end is refused as `unsupported`.
 """
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from connectors.adapters import clock
 from connectors.adapters.lines import Happened, Line, Refusal
-from connectors.adapters.ocpp201_events import EventData, device_lines
+from connectors.adapters.ocpp201_bodies import (
+    AUTHORIZE,
+    AUTHORIZE_ANSWER,
+    BOOT,
+    METER,
+    NOTIFY,
+    STATUS,
+    TRANSACTION,
+    TRANSACTION_ANSWER,
+    TransactionEvent,
+)
+from connectors.adapters.ocpp201_events import device_lines
 from connectors.adapters.ocpp_calls import Calls, Pending
 from connectors.adapters.ocpp_frames import Handler, Message, decode, exchange, port_number
-from connectors.adapters.ocpp_meter import MeterValue, meter_lines, register, required
-from connectors.adapters.ocpp_names import Said, known, snake, status_of, text
+from connectors.adapters.ocpp_meter import meter_lines, register, required
+from connectors.adapters.ocpp_names import known, snake, status_of, text
 from schemas import telemetry
-
-
-class _Body(msgspec.Struct, rename="camel", kw_only=True):
-    pass
-
-
-class _Station(_Body):
-    model: Said = None
-    vendor_name: Said = None
-    serial_number: Said = None
-    firmware_version: Said = None
-
-
-class _Boot(_Body, kw_only=True):
-    reason: str | None = None
-    charging_station: _Station
-
-
-class _Status(_Body):
-    connector_status: str
-    evse_id: int | None = None
-    connector_id: int | None = None
-    timestamp: Said = None
-
-
-class _Meter(_Body):
-    evse_id: int
-    meter_value: list[MeterValue] = []
-
-
-class _IdToken(_Body):
-    id_token: str | int | float
-    type: str | None = None
-
-
-class _Authorize(_Body):
-    id_token: _IdToken
-
-
-class _Evse(_Body):
-    id: int
-    connector_id: int | None = None
-
-
-class _Transaction(_Body):
-    transaction_id: str | int
-    charging_state: str | None = None
-    stopped_reason: str | None = None
-
-
-class _TransactionEvent(_Body, kw_only=True):
-    event_type: str
-    timestamp: Said = None
-    trigger_reason: str | None = None
-    seq_no: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
-    offline: bool | None = None
-    transaction_info: _Transaction
-    evse: _Evse | None = None
-    id_token: _IdToken | None = None
-    meter_value: list[MeterValue] | None = None
-
-
-class _NotifyEvent(_Body):
-    event_data: list[EventData]
-
-
-class _TokenInfo(_Body):
-    status: str
-
-
-class _TransactionAnswer(_Body):
-    id_token_info: _TokenInfo | None = None
-
-
-class _AuthorizeAnswer(_Body):
-    id_token_info: _TokenInfo
-
-
-_BOOT: Final = msgspec.json.Decoder(_Boot, strict=False)
-_STATUS: Final = msgspec.json.Decoder(_Status, strict=False)
-_METER: Final = msgspec.json.Decoder(_Meter, strict=False)
-_TRANSACTION: Final = msgspec.json.Decoder(_TransactionEvent, strict=False)
-_AUTHORIZE: Final = msgspec.json.Decoder(_Authorize, strict=False)
-_NOTIFY: Final = msgspec.json.Decoder(_NotifyEvent, strict=False)
-_TRANSACTION_ANSWER: Final = msgspec.json.Decoder(_TransactionAnswer, strict=False)
-_AUTHORIZE_ANSWER: Final = msgspec.json.Decoder(_AuthorizeAnswer, strict=False)
 
 
 def ocpp201(message: Message, calls: Calls) -> list[Line]:
@@ -109,7 +32,7 @@ def ocpp201(message: Message, calls: Calls) -> list[Line]:
 
 
 def _boot(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_BOOT, body, "BootNotification")
+    said = decode(BOOT, body, "BootNotification")
     station = said.charging_station
     data = known(
         reason=snake(said.reason) if said.reason else None,
@@ -126,7 +49,7 @@ def _heartbeat(_body: bytes, _message: Message, _calls: Calls, _call: Pending) -
 
 
 def _status(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_STATUS, body, "StatusNotification")
+    said = decode(STATUS, body, "StatusNotification")
     status = status_of(said.connector_status)
     if status is None:
         raise Refusal("schema", f"StatusNotification: status {said.connector_status[:30]!r} is not known")
@@ -136,12 +59,12 @@ def _status(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> li
 
 
 def _meter(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_METER, body, "MeterValues")
+    said = decode(METER, body, "MeterValues")
     return required(meter_lines(said.meter_value, port_number(said.evse_id)))
 
 
 def _transaction(body: bytes, message: Message, calls: Calls, call: Pending) -> list[Line]:
-    said = decode(_TRANSACTION, body, "TransactionEvent")
+    said = decode(TRANSACTION, body, "TransactionEvent")
     session = text(said.transaction_info.transaction_id)
     kind = snake(said.event_type)
     if session is None or kind not in _PARTS:
@@ -153,7 +76,7 @@ def _transaction(body: bytes, message: Message, calls: Calls, call: Pending) -> 
     return [*meter_lines(said.meter_value or [], call.port), *events]
 
 
-def _port(said: _TransactionEvent, session: str, kind: str, message: Message, calls: Calls) -> int:
+def _port(said: TransactionEvent, session: str, kind: str, message: Message, calls: Calls) -> int:
     """The EVSE; later events of a transaction may leave it out, so it is remembered."""
     port = port_number(said.evse.id) if said.evse else calls.port_of(message.station, session) or 0
     if kind == "ended":
@@ -164,7 +87,7 @@ def _port(said: _TransactionEvent, session: str, kind: str, message: Message, ca
     return port
 
 
-def _started(said: _TransactionEvent, call: Pending, at: int | None) -> list[Line]:
+def _started(said: TransactionEvent, call: Pending, at: int | None) -> list[Line]:
     data = known(
         session=call.session,
         token=call.token,
@@ -177,7 +100,7 @@ def _started(said: _TransactionEvent, call: Pending, at: int | None) -> list[Lin
     return [Happened(call.port, telemetry.SESSION_START, at, data), *update]
 
 
-def _updated(said: _TransactionEvent, call: Pending, at: int | None) -> list[Line]:
+def _updated(said: TransactionEvent, call: Pending, at: int | None) -> list[Line]:
     state = said.transaction_info.charging_state
     data = known(
         session=call.session,
@@ -189,7 +112,7 @@ def _updated(said: _TransactionEvent, call: Pending, at: int | None) -> list[Lin
     return [Happened(call.port, telemetry.SESSION_UPDATE, at, data)]
 
 
-def _ended(said: _TransactionEvent, call: Pending, at: int | None) -> list[Line]:
+def _ended(said: TransactionEvent, call: Pending, at: int | None) -> list[Line]:
     data = known(
         session=call.session,
         meter_wh=register(said.meter_value or [], "Transaction.End"),
@@ -201,21 +124,21 @@ def _ended(said: _TransactionEvent, call: Pending, at: int | None) -> list[Line]
     return [Happened(call.port, telemetry.SESSION_END, at, data)]
 
 
-def _trigger(said: _TransactionEvent) -> str | None:
+def _trigger(said: TransactionEvent) -> str | None:
     return snake(said.trigger_reason) if said.trigger_reason else None
 
 
 def _notify(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    return required(device_lines(decode(_NOTIFY, body, "NotifyEvent").event_data))
+    return required(device_lines(decode(NOTIFY, body, "NotifyEvent").event_data))
 
 
 def _authorize(body: bytes, message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    call.token = message.token(decode(_AUTHORIZE, body, "Authorize").id_token.id_token)
+    call.token = message.token(decode(AUTHORIZE, body, "Authorize").id_token.id_token)
     return [Happened(0, telemetry.ALIVE, None, {})]
 
 
 def _answered(body: bytes, _message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    info = decode(_TRANSACTION_ANSWER, body, "TransactionEvent.conf").id_token_info
+    info = decode(TRANSACTION_ANSWER, body, "TransactionEvent.conf").id_token_info
     if info is None or call.token is None:
         raise Refusal("empty", "TransactionEvent.conf")
     data = known(token=call.token, result=snake(info.status), session=call.session)
@@ -223,7 +146,7 @@ def _answered(body: bytes, _message: Message, _calls: Calls, call: Pending) -> l
 
 
 def _authorized(body: bytes, _message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    said = decode(_AUTHORIZE_ANSWER, body, "Authorize.conf")
+    said = decode(AUTHORIZE_ANSWER, body, "Authorize.conf")
     if call.token is None:
         raise Refusal("unmatched", "the call named no token")
     return [Happened(0, telemetry.AUTHORIZE, None, {"token": call.token, "result": snake(said.id_token_info.status)})]

@@ -5,7 +5,7 @@ station the newest `PER_STATION` calls a side and `SESSIONS` sessions; of all st
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 PER_STATION: Final = 4
@@ -24,6 +24,10 @@ class Pending:
     token: str | None = None
     session: str | None = None
     meter_wh: float | None = None
+
+    def plain(self) -> tuple[Any, ...]:
+        """The fields in order."""
+        return self.action, self.port, self.at, self.token, self.session, self.meter_wh
 
 
 @dataclass(slots=True)
@@ -102,7 +106,7 @@ class Calls:
             "v": self.VERSION,
             "stations": {
                 name: {
-                    "asked": [[side, key, asdict(pending)] for (side, key), pending in s.asked.items()],
+                    "asked": [[side, key, *pending.plain()] for (side, key), pending in s.asked.items()],
                     "ports": dict(s.ports),
                     "open": [[port, session] for port, session in s.open.items()],
                 }
@@ -117,7 +121,7 @@ class Calls:
             raise ValueError(f"memory of OCPP calls of version {state.get('v')}, this is {self.VERSION}")
         self._stations = {
             name: _Station(
-                {(bool(side), str(key)): Pending(**pending) for side, key, pending in s["asked"]},
+                {(bool(side), str(key)): Pending(*pending) for side, key, *pending in s["asked"]},
                 dict(s["ports"]),
                 {int(port): session for port, session in s["open"]},
             )

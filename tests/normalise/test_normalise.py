@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.adapters import canonical, normalise
+from connectors.adapters import canonical_columns, normalise
 from connectors.adapters.limits import Limits
 from connectors.adapters.packed import pack, unpack
 from connectors.adapters.routes import TopicBinding
@@ -319,8 +319,8 @@ def test_a_defect_of_an_adapter_costs_the_one_message_that_shows_it(normaliser, 
             raise KeyError("x")
         return real(gather, decoder, records, payloads, stations, station)
 
-    real = canonical.readings
-    monkeypatch.setattr(canonical, "readings", fussy)
+    real = canonical_columns.readings
+    monkeypatch.setattr(canonical_columns, "readings", fussy)
     monkeypatch.setitem(normalise._CANONICAL, "heartbeat", broken)
     records = [record("ev/A/from/reading", {"port": 1, "soc": s}, offset=s) for s in (12, 13, 14)]
     batch = normaliser.normalise(0, [*records, record("ev/A/from/heartbeat", {}, offset=15)]).batch

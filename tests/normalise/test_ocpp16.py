@@ -288,4 +288,4 @@ def test_the_memory_of_calls_is_bounded_by_station(normaliser, record):
     normaliser.normalise(0, frames)
 
     (station,) = normaliser.snapshot()["calls"]["stations"].values()
-    assert [key for _, key, _ in station["asked"]] == ["496", "497", "498", "499"]
+    assert [key for _, key, *_ in station["asked"]] == ["496", "497", "498", "499"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.adapters.packed import PackedError, cut, pack, pack_cut, unpack
+from connectors.adapters.cut import cut
+from connectors.adapters.packed import PackedError, pack, pack_cut, unpack
 from schemas.telemetry import Packed
 
 
