@@ -57,9 +57,11 @@ class HalfSpace(Detector):
         """See `Detector`."""
         a = self.arrays
         rows = a["rows"][slot]
-        low, high = np.fmin(a["low"][slot], x), np.fmax(a["high"][slot], x)
-        a["low"][slot], a["high"][slot], a["seen"][slot] = low, high, x
-        scaled = (x - low) / np.maximum(high - low, np.float32(1e-9))
+        low, high = a["low"][slot], a["high"][slot]
+        a["low"][slot], a["high"][slot], a["seen"][slot] = np.fmin(low, x), np.fmax(high, x), x
+        known = np.isfinite(low)
+        low, high = np.where(known, low, x), np.where(known, high, x)
+        scaled = np.clip((x - low) / np.maximum(high - low, np.float32(1e-9)), np.float32(-1), np.float32(2))
         path = self._walk(slot, scaled)
         raw = self._mass_score(slot, path)
         ready = rows >= WINDOW
