@@ -51,6 +51,7 @@ class Presence:
             return {}
         order = np.argsort(station.astype(np.uint16) if len(self.last) < 65_536 else station, kind="stable")
         station, at = station[order], at[order]
+        _sort_times(station, at)
         begins = np.concatenate(([True], station[1:] != station[:-1]))
         before = np.empty_like(at)
         before[1:] = at[:-1]
@@ -77,7 +78,7 @@ class Presence:
         """Add the signs of one station run by run."""
         gaps = self._gaps(station)
         times = np.unique(times)
-        limit = min(gaps.least, gaps.least_after_will)
+        limit = min(gaps.least, gaps.least_after_will) if gaps.wills else gaps.least
         for run in np.split(times, np.flatnonzero(np.diff(times) >= limit) + 1):
             at = gaps.add(int(run[0]), int(run[-1]))
             if at is not None:
@@ -182,3 +183,14 @@ class Presence:
             self.gap_end[station] = odd.gaps[-1][1] if odd.gaps else 0
         self._lost = {s for s, odd in self._odd.items() if odd.wills and odd.wills[-1] >= self.last[s]}
         self.silent = {int(s): [(a, b) for a, b in spans] for s, spans in state["silent"]}
+
+
+def _sort_times(station: Numbers, at: Times) -> None:
+    """Put the times of each station (which stand together) in order, in place."""
+    fell = np.flatnonzero((at[1:] < at[:-1]) & (station[1:] == station[:-1]))
+    if len(fell) == 0:
+        return
+    disordered = np.zeros(int(station[-1]) + 1, np.bool_)
+    disordered[station[fell]] = True
+    rows = np.flatnonzero(disordered[station])
+    at[rows] = at[rows][np.lexsort((at[rows], station[rows]))]
