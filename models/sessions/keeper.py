@@ -11,7 +11,7 @@ from models.sessions.assemble import Draft
 from models.sessions.book import OPEN, Book, Window
 from models.sessions.energy import GAP_US, NONE, Columns, Totals, fold
 from models.sessions.facts import Ledger, State
-from models.sessions.port import Port, port_of, port_state, windows
+from models.sessions.port import Port, port_of, port_state, window_of
 from models.sessions.samples import Placed, Samples
 
 PLUGGING_US = 900_000_000
@@ -112,7 +112,7 @@ class Keeper:
                     self.mark_dirty(port, draft)
 
     def _windows(self, port: Port | None) -> Iterable[tuple[Draft, Window]]:
-        return () if port is None else zip(port.sessions, windows(port.sessions), strict=True)
+        return () if port is None else ((draft, window_of(draft)) for draft in port.sessions)
 
     def settle(self, slot: int) -> None:
         """Count all but the newest samples of a slot."""
@@ -160,7 +160,7 @@ class Keeper:
         """The totals of sessions as of now: what is counted, and what the rings hold (of open ones, up to the last full minute)."""
         book = self.book
         slots = np.array([port.slot for port, _ in sessions], np.intp)
-        low, high, row = np.array([windows([draft])[0] for _, draft in sessions], np.int64).T
+        low, high, row = np.array([window_of(draft) for _, draft in sessions], np.int64).T
         minute = self.samples.newest(slots) // self.every_us * self.every_us
         high = np.where(high == OPEN, minute - 1, high)
         shown = book.shown_until[row]
@@ -179,7 +179,7 @@ class Keeper:
         before = self.book.windows(port.slot)
         drafts = port.assembled()
         dropped = self._hand_ledgers(port, drafts)
-        after = windows(drafts)
+        after = [window_of(draft) for draft in drafts]
         self._settle_before(port.slot, before, after)
         for row in dropped:
             self.book.close_row(row)
@@ -196,7 +196,7 @@ class Keeper:
     def forget(self, port: Port, draft: Draft) -> None:
         """Let go of a session for good."""
         self.settle(port.slot)
-        row = windows([draft])[0].row
+        row = window_of(draft).row
         port.forget(draft)
         self.rearrange(port)
         self.book.close_row(row)
@@ -269,7 +269,7 @@ class Keeper:
         self.ports = {}
         for port in map(port_of, state["ports"]):
             self.ports[port.slot] = port
-            self.book.set_windows(port.slot, windows(port.sessions))
+            self.book.set_windows(port.slot, [window_of(draft) for draft in port.sessions])
 
     def add_state(self, port: Port, state: State) -> list[Draft]:
         """Take a phase of a port; the sessions that it may matter to, which are to be written anew."""

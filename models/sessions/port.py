@@ -1,6 +1,6 @@
 """What is kept of one port: marks, phases, faults, and the sessions they make. Bounded, whatever the port says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -148,7 +148,7 @@ class Port:
 
     def end_of(self, draft: Draft) -> int:
         """Where the samples of a session end: its end, the next start, or OPEN."""
-        return windows([draft])[0][1]
+        return window_of(draft).high
 
     def prune(self) -> None:
         """Let go of the oldest marks that belong to no session."""
@@ -213,16 +213,13 @@ def _end_order(mark: Mark) -> tuple[int, int, str]:
     return (mark.at, -1 if mark.meter is None else mark.meter, mark.reason or "")
 
 
-def windows(drafts: Iterable[Draft]) -> list[Window]:
-    """From when to when (both included) samples count to each session, and to which row of totals (-1: none yet)."""
-    found = []
-    for draft in drafts:
-        ledger = draft.lead.ledger
-        high = OPEN if draft.ended_at is None else draft.ended_at
-        if draft.closed_by is not None:
-            high = min(high, draft.closed_by - 1)
-        found.append(Window(draft.started_at, high, -1 if ledger is None else ledger.row))
-    return found
+def window_of(draft: Draft) -> Window:
+    """From when to when (both included) samples count to a session, and to which row of totals (-1: none yet)."""
+    ledger = draft.lead.ledger
+    high = OPEN if draft.ended_at is None else draft.ended_at
+    if draft.closed_by is not None and draft.closed_by <= high:
+        high = draft.closed_by - 1
+    return Window(draft.started_at, high, -1 if ledger is None else ledger.row)
 
 
 # -- snapshots --------------------------------------------------------------------------------------------------------

@@ -82,6 +82,7 @@ class Uptime:
     def facts(self, facts: Mapping[str, PortFacts]) -> None:
         self._facts = facts
         self._presence.least[:] = [self._limit(name) for name in self._names.stations.ports]
+        self._tables.ensure([self._zone(port) for port in self._names.ports.ports])
 
     def on_batch(self, batch: Batch) -> Outputs:
         """Take what was said, then look at the time."""
