@@ -1,5 +1,6 @@
 """One Kafka consumer over all partitions that one worker reads."""
 
+from itertools import groupby
 from typing import Final
 
 import confluent_kafka as ck
@@ -88,13 +89,12 @@ class Reader:
         self._sort([first, *self._client.consume(self._count - 1, 0)] if self._count > 1 else [first])
 
     def _sort(self, messages: list[ck.Message]) -> None:
-        waiting = self._waiting
-        for message in messages:
-            if message.error() is None or check_message(message, self._client, self._settings):
-                partition = message.partition()
-                if partition in self._open:
-                    waiting.setdefault(partition, []).append(message)
-        mean = sum(map(len, messages)) // len(messages) + 1
+        if any(map(ck.Message.error, messages)):
+            messages = [m for m in messages if check_message(m, self._client, self._settings)]
+        for partition, run in groupby(messages, ck.Message.partition):
+            if partition in self._open:
+                self._waiting.setdefault(partition, []).extend(run)
+        mean = sum(map(len, messages)) // max(1, len(messages)) + 1
         self._count = min(BATCH, max(1, POLL_BYTES // mean))
 
     def _send_commits(self, *, wait: bool) -> None:
