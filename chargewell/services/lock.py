@@ -20,10 +20,10 @@ WANTED = {
     ),
     "artemis": (
         "Apache ActiveMQ Artemis",
-        "2.42.0",
+        "2.55.0",
         [
-            "org.apache.activemq:artemis-server:2.42.0",
-            "org.apache.activemq:artemis-mqtt-protocol:2.42.0",
+            "org.apache.artemis:artemis-server:2.55.0",
+            "org.apache.artemis:artemis-mqtt-protocol:2.55.0",
             "org.slf4j:slf4j-simple:2.0.17",
         ],
     ),

@@ -46,8 +46,12 @@ class MqttSettings(BaseModel):
     ] = 7 * 86_400
     filters: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="Topic filters of the bridge; several bridges need disjoint filters"),
-    ] = ("ev/+/from/#", "ev/+/to/#")
+        Field(
+            min_length=1,
+            description="Topic filters of the bridge; several bridges need disjoint filters, and a station all its topics in one: "
+            "brokers keep no order between filters, and an answer must not come before its call",
+        ),
+    ] = ("ev/#",)
     trust_publisher_time: Annotated[
         bool,
         Field(description="Take the MQTT 5 user property `at` as receive time; for replays on a private broker only"),
