@@ -12,8 +12,9 @@ from connectors.mqtt import MqttSettings, Publisher
 from schemas.topics import partition_of
 
 STATION: Final = "TORTURE-MARK"
-"""The station that says the marks; it is no station of a recording, and it is discovered in both plays alike."""
-_TOPIC: Final = f"ev/{STATION}/from/heartbeat"
+"""Whom the marks are said to; it is no station of a recording."""
+_TOPIC: Final = f"ev/{STATION}/to/command"
+"""What is said to a station by command becomes no row: normalise accounts it as a reject, and nobody's silence begins with it."""
 _AGAIN_S: Final = 2.0
 
 
@@ -22,7 +23,7 @@ def marking(mqtt: MqttSettings, kafka: KafkaSettings) -> Iterator[Callable[[int]
     """Give a function: for a time (us) it returns a question, whether the log holds a mark of that time.
 
     The question says the mark, and says it again every two seconds while the log has none: before a bridge has subscribed
-    for the first time, a broker drops what it is told. A mark that comes twice is one row. Once a mark is in the log, so is
+    for the first time, a broker drops what it is told. Once a mark is in the log, so is
     all that was acknowledged before it was said, where the broker keeps the order of what it is told.
     """
     with Publisher(mqtt, client_id=f"{mqtt.client_id}-marks") as publisher:
