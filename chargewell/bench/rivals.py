@@ -60,7 +60,7 @@ class _Part(StatefulSourcePartition[Any, int]):
         messages = self._client.consume(10_000, 0.05)
         if messages:
             self._next = (messages[-1].offset() or 0) + 1
-        return [((message.key() or b"").decode(), message.value() or b"") for message in messages]
+        return [(key.decode(), m.value() or b"") for m in messages if (key := m.key())]  # heartbeats have no key
 
     def snapshot(self) -> int:
         return self._next

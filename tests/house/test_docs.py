@@ -1,0 +1,40 @@
+"""Undocumented means red: commands, settings and links."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from chargewell.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_command_and_option_has_a_help_text():
+    silent = []
+
+    def walk(command, path):
+        for parameter in command.params:
+            if parameter.name != "help" and not getattr(parameter, "help", None):
+                silent.append(f"{path} {parameter.name}")
+        for name, inner in getattr(command, "commands", {}).items():
+            if not inner.help:
+                silent.append(f"{path} {name}")
+            walk(inner, f"{path} {name}")
+
+    walk(get_command(app), "chargewell")
+
+    assert silent == []
+
+
+def test_every_decision_states_its_drawbacks():
+    assert [p.name for p in (ROOT / "docs" / "adr").glob("*.md") if "## Drawbacks" not in p.read_text("utf-8")] == []
