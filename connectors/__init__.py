@@ -1,0 +1,1 @@
+"""One module per outside system; `adapters` are pure. No rules of the business."""
