@@ -6,7 +6,7 @@ from chargewell.services import ServiceSettings
 from chargewell.torture.recorded import record
 from chargewell.torture.run import Ordeal, torture
 
-TOLD = ("charging_session", "availability", "anomaly_score", "incident", "work_order", "credit")
+TOLD = ("charging_session", "availability", "anomaly_score", "incident", "work_order")
 
 
 @pytest.mark.integration
