@@ -85,13 +85,14 @@ def _sample(
 def contact(s: Situation) -> Sample | None:
     """Connector above its surroundings against the filtered squared current: rises with the contact's resistance.
 
-    The surroundings are the ambient temperature; where the port tells none, its cabinet (with the station's load to explain
-    what that adds); where it has no such sensor, the connector itself when it last had cooled down.
+    The surroundings are the ambient temperature. Where the port tells none: of an AC port its cabinet (with the station's load
+    to explain what that adds); of others, whose fans make a cabinet follow no simple law, and of AC ports without such a
+    sensor, the connector itself when it last had cooled down.
     """
     if "temp_connector" not in s.ticks.mean:
         return None
     inside = s.ticks.channel("temp_internal")
-    by_cabinet = np.isnan(s.ambient) & np.isfinite(inside)
+    by_cabinet = np.isnan(s.ambient) & np.isfinite(inside) & (s.kind == AC)
     proxy = np.isnan(s.ambient) & ~by_cabinet
     around = np.where(by_cabinet, inside, np.where(proxy, s.cool, s.ambient))
     y = s.ticks.mean["temp_connector"] - around

@@ -17,8 +17,10 @@ from models.anomaly.ticks import Ticks
 IDLE, CHARGING, TAPERING, TRANSIENT = range(4)
 CONTEXTS: Final = ("idle", "charging", "tapering", "transient")
 _HELD_US: Final = 120_000_000
+_ASKED_US: Final = 15_000_000
+"""A request is forgotten soon: a port that stops telling one is not asked for anything any more."""
 _AMBIENT_US: Final = 1_800_000_000
-_COOL_US: Final = 6 * 3_600_000_000
+_COOL_US: Final = 4 * 3_600_000_000
 _COOL_S: Final = 2_400.0
 _HELD: Final = (
     "current", "power", "voltage", "temp_ambient", "current_requested", "current_offered", "power_offered", "cool",
@@ -162,9 +164,9 @@ class Situations:
 
     def _limit(self, t: Ticks, kind: np.ndarray) -> tuple[Float32, Float32]:
         """The least of requested, offered and rated current, and the requested."""
-        requested = self._hold(t, "current_requested", _HELD_US)
-        offered = self._hold(t, "current_offered", _HELD_US)
-        offered_w = self._hold(t, "power_offered", _HELD_US)
+        requested = self._hold(t, "current_requested", _ASKED_US)
+        offered = self._hold(t, "current_offered", _ASKED_US)
+        offered_w = self._hold(t, "power_offered", _ASKED_US)
         volts = t.channel("voltage")
         rated_w = np.where(self._a["port.limited"][t.slot], self._a["port.rated_w"][t.slot], np.float32(np.nan))
         # an AC vehicle may draw on fewer phases than the rating counts, so only a DC port is bound by its power
