@@ -1,14 +1,25 @@
 """Against the run's broker, in both versions."""
 
+import os
 import threading
 import time
 from contextlib import suppress
 
 import pytest
 
+from chargewell.services import ServiceSettings, choose
 from connectors.mqtt import MqttTimeoutError, MqttUnreachableError, Publisher, Will
 
 pytestmark = pytest.mark.integration
+
+
+def in_order(seen, wanted):
+    """All of `wanted` came, in order; Artemis' known fault is an expected failure, not a pass."""
+    assert sorted(seen) == sorted(wanted)
+    artemis = choose("mqtt", ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))).provider.name
+    if seen != wanted and artemis == "artemis":
+        pytest.xfail("Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)")
+    assert seen == wanted
 
 
 def payloads(listener):
@@ -26,8 +37,8 @@ def test_messages_come_in_order_and_acknowledgements_tell_the_tags(mqtt, listen,
         publisher.flush()
 
     listener.wait(lambda: len(listener.messages) == 500)
-    assert payloads(listener) == [b"%d" % i for i in range(500)]
     assert told == list(range(500))
+    in_order(payloads(listener), [b"%d" % i for i in range(500)])
 
 
 def test_the_publishers_time_travels_with_mqtt_5_only(mqtt, listen, mqtt_prefix):
@@ -133,7 +144,7 @@ def test_a_publisher_sends_again_what_a_broken_connection_left_unacknowledged(mq
 
     listener.wait(lambda: len(set(payloads(listener))) == 2_000)
     first_seen = list(dict.fromkeys(payloads(listener)))
-    assert first_seen == [b"%d" % i for i in range(2_000)]
+    in_order(first_seen, [b"%d" % i for i in range(2_000)])
 
 
 def _break(publisher):
