@@ -260,6 +260,13 @@ def test_an_open_session_is_shown_up_to_the_last_full_minute_of_its_readings(tol
     assert (row["ended_at"], row["energy_integrated_wh"]) == (None, 110)
 
 
+@pytest.mark.parametrize("cuts", [(), (100,), (100, 130), range(1, 400)])
+def test_an_open_session_counts_every_sample_however_many_come_at_once(told, line, cuts):
+    rows, _ = told(start(0, "1"), *(line(at, power=3600.0) for at in range(400)), cuts=cuts)
+
+    assert (rows["1"]["samples"], rows["1"]["energy_integrated_wh"]) == (360, 359)
+
+
 def test_an_open_session_is_written_once_a_minute(told, line, written):
     lines = [start(0, "1"), *(line(at, power=3600.0) for at in range(1, 600))]
 
