@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import pytest
 
+from chargewell.services import ServiceSettings, choose
+
 pytestmark = pytest.mark.integration
 
 PAYLOAD = bytes(300)
@@ -44,12 +46,24 @@ def numbers(records, side):
 
 
 def assert_complete_and_in_order(records, said):
-    """Every message is there; first occurrences are in order; what comes again does not go back further than a broken connection."""
-    for side, count in said.items():
-        found = numbers(records, side)
-        assert list(dict.fromkeys(found)) == list(range(count))
-        steps = [b - a for a, b in pairwise(found)]
-        assert all(step == 1 or step <= 0 for step in steps)
+    """Every message is there; first occurrences are in order; what comes again does not go back further than a broken connection.
+
+    Artemis hands some messages of one publisher on out of order: there, order is an expected failure, completeness is not.
+    """
+    found = {side: numbers(records, side) for side in said}
+    assert {side: set(seen) for side, seen in found.items()} == {side: set(range(n)) for side, n in said.items()}
+    ordered = all(list(dict.fromkeys(seen)) == list(range(said[side])) for side, seen in found.items())
+    if not ordered and broker() == "artemis":
+        pytest.xfail(
+            "Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)"
+        )
+    assert ordered
+    assert all(b - a == 1 or b <= a for seen in found.values() for a, b in pairwise(seen))
+
+
+def broker():
+    """The provider of this run's MQTT broker."""
+    return choose("mqtt", ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))).provider.name
 
 
 def beats(records, partition=0):

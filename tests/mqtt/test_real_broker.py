@@ -18,7 +18,9 @@ def in_order(seen, wanted):
     assert sorted(seen) == sorted(wanted)
     artemis = choose("mqtt", ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))).provider.name
     if seen != wanted and artemis == "artemis":
-        pytest.xfail("Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)")
+        pytest.xfail(
+            "Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)"
+        )
     assert seen == wanted
 
 
