@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import structlog
 from bytewax.dataflow import Dataflow
-from pipelines.uptime import uptime
 
 from chargewell.rebuild import rebuild as make_anew
 from chargewell.settings import Settings
@@ -23,6 +22,7 @@ from pipelines.fused import fused
 from pipelines.normalise import Normalising, normalised, publish
 from pipelines.sessions import sessions
 from pipelines.store import store
+from pipelines.uptime import uptime
 
 log = structlog.get_logger(__name__)
 

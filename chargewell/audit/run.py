@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from simulator.ledger import read as read_ledger
 
 from chargewell.audit.findings import MEANING, Finding, Report
 from chargewell.audit.lines import Lines
@@ -15,6 +14,7 @@ from chargewell.settings import Settings
 from connectors.kafka import ends, offsets_at
 from connectors.timescale.pool import Connection, connect
 from schemas.topics import shard_partition
+from simulator.ledger import read as read_ledger
 
 _SHOWN = 20
 Spans = dict[int, tuple[int, int]]

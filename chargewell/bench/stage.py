@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from bytewax.dataflow import Dataflow
-from pipelines.normalise import normalised, publish
-from pipelines.store import store
 
 from chargewell.bench import rivals
 from chargewell.bench.load import PORTS
@@ -25,6 +23,8 @@ from connectors.kafka import read_span
 from pipelines.anomaly import anomaly
 from pipelines.derive import telemetry
 from pipelines.fused import fused
+from pipelines.normalise import normalised, publish
+from pipelines.store import store
 
 TABLE: Final = "bench_reading"
 Ends = dict[int, int]
