@@ -6,80 +6,13 @@ model can have there, is judged by `tail.py`. `matters` is the residual below wh
 significant it is; it comes from sensor classes and the field, not from any data set.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from models.anomaly.arrays import Bools, Float32
+from models.anomaly.feature import ABOVE, BELOW, BOTH, Feature, Sample, make_sample
 from models.anomaly.situation import AC, DC, Situation
-
-BELOW, BOTH, ABOVE = -1, 0, 1
-
-
-@dataclass(slots=True)
-class Sample:
-    """A feature on the ticks `rows`: observed `y`, regressors `phi` [M, len(rows)], `accuracy` in the unit of y.
-
-    `matters` is the least residual worth an alert; `active` tells the two worlds apart in which it is calibrated (usually
-    idle and charging); `judged` marks rows on which it is judged (all rows may be learned from).
-    """
-
-    rows: np.ndarray
-    y: Float32
-    phi: Float32
-    accuracy: Float32
-    active: Bools
-    judged: Bools
-    matters: Float32
-
-    def take(self, rows: np.ndarray | slice) -> "Sample":
-        """The part at `rows`; views where that is a slice."""
-        return Sample(
-            self.rows[rows], self.y[rows], self.phi[:, rows], self.accuracy[rows], self.active[rows], self.judged[rows],
-            self.matters[rows],
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One kind of residual: on which side it is bad, its unit (`scale` turns it into `unit` for people), what it points at.
-
-    What is judged is the least of the last `lasting` ticks that have it; `bounded` expectations never exceed what was seen;
-    `share` of the expectation is added to what matters.
-    """
-
-    name: str
-    channel: str
-    unit: str
-    scale: float
-    side: int
-    size: int
-    sample: Callable[[Situation], Sample | None]
-    families: tuple[tuple[str, float], ...]
-    says: str
-    bounded: bool = False
-    share: float = 0.0
-    lasting: int = 3
-
-
-def _sample(
-    keep: Bools, y: np.ndarray, phi: list[np.ndarray], accuracy: np.ndarray | float, matters: np.ndarray | float,
-    active: Bools, judged: Bools | None = None,
-) -> Sample | None:  # fmt: skip
-    rows = np.flatnonzero(keep & np.isfinite(y))
-    if not len(rows):
-        return None
-    n = len(y)
-
-    def column(x: np.ndarray | float) -> Float32:
-        return np.broadcast_to(np.asarray(x, np.float32), n)[rows]
-
-    return Sample(
-        rows, y[rows].astype(np.float32), np.stack([column(p) for p in phi]), column(accuracy), active[rows],
-        np.ones(len(rows), np.bool_) if judged is None else judged[rows], column(matters),
-    )  # fmt: skip
 
 
 def contact(s: Situation) -> Sample | None:
@@ -99,7 +32,7 @@ def contact(s: Situation) -> Sample | None:
     accuracy = 1.0 + 2.0 * proxy + 40.0 * s.unknown * s.charging
     matters = np.where(proxy, 12.0, 8.0)
     phi = [np.ones(len(y)), *s.heat, *(s.load * by_cabinet)]
-    return _sample(np.isfinite(s.current), y, phi, accuracy, matters, s.charging, s.charging)
+    return make_sample(np.isfinite(s.current), y, phi, accuracy, matters, s.charging, s.charging)
 
 
 def cabinet(s: Situation) -> Sample | None:
@@ -109,7 +42,11 @@ def cabinet(s: Situation) -> Sample | None:
     y = s.ticks.mean["temp_internal"] - s.ambient
     accuracy = 1.5 + 30.0 * s.unknown * s.charging
     phi = [np.ones(len(y)), *s.load, s.heat[1], s.heat[3], s.ambient / 20.0]
-    return _sample(np.isfinite(y), y, phi, accuracy, 8.0, _loaded(s))
+    return make_sample(np.isfinite(y), y, phi, accuracy, 8.0, _loaded(s))
+
+
+_BENDS: Final = (25.0, 30.0, 35.0, 40.0, 45.0)
+"""Cabinet temperatures, degC, at which the expected fan speed may bend: fans are told to start and to end somewhere there."""
 
 
 def _loaded(s: Situation) -> Bools:
@@ -123,13 +60,9 @@ def fan(s: Situation) -> Sample | None:
         return None
     y = s.ticks.mean["fan_rpm"] / 1_000.0
     inside = s.ticks.mean["temp_internal"]
-    phi = [
-        np.ones(len(y)),
-        inside / 20.0,
-        *(np.maximum(inside - knot, 0) / 10.0 for knot in _FAN_KNOTS),
-        s.load[0],
-    ]
-    return _sample(np.isfinite(inside), y, phi, 0.15, 0.3, _loaded(s))
+    bends = [np.maximum(inside - bend, 0) / 10.0 for bend in _BENDS]
+    phi = [np.ones(len(y)), inside / 20.0, *bends, s.load[0]]
+    return make_sample(np.isfinite(inside), y, phi, 0.15, 0.3, _loaded(s))
 
 
 def delivery(s: Situation) -> Sample | None:
@@ -141,7 +74,7 @@ def delivery(s: Situation) -> Sample | None:
     y = np.maximum(y, -0.01).astype(np.float32)  # a falling request is followed late, which is no merit
     settled = (s.since_start > 60.0) & (s.since_step > 15.0)
     enough = s.requested & (s.limit > np.maximum(0.1 * s.rated, 5.0))
-    return _sample(settled & enough, y, [np.ones(len(y))], 0.01, 0.07, s.charging)
+    return make_sample(settled & enough, y, [np.ones(len(y))], 0.01, 0.07, s.charging)
 
 
 def supply(s: Situation) -> Sample | None:
@@ -150,7 +83,9 @@ def supply(s: Situation) -> Sample | None:
     if volts is None:
         return None
     share = np.nan_to_num(s.current) / s.rated
-    return _sample(volts > 60.0, volts / 230.0, [np.ones(len(share)), share, s.station_load], 0.01, 0.08, s.charging)
+    return make_sample(
+        volts > 60.0, volts / 230.0, [np.ones(len(share)), share, s.station_load], 0.01, 0.08, s.charging
+    )
 
 
 def _line_voltage(s: Situation) -> Float32 | None:
@@ -170,7 +105,7 @@ def phase(s: Situation) -> Sample | None:
     high, low = lines.max(axis=0), lines.min(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.where(high > 60.0, 1.0 - low / high, np.nan).astype(np.float32)
-    return _sample(np.isfinite(y), y, [np.ones(len(y))], 0.01, 0.08, s.charging)
+    return make_sample(np.isfinite(y), y, [np.ones(len(y))], 0.01, 0.08, s.charging)
 
 
 def meter(s: Situation) -> Sample | None:
@@ -181,7 +116,7 @@ def meter(s: Situation) -> Sample | None:
     drawn = np.maximum(s.integrated, 200.0)
     y = np.where(s.integrated > 200.0, s.register / drawn - 1.0, np.nan).astype(np.float32)
     accuracy = 0.01 + (30.0 + 2.0 * s.unsure) / drawn
-    return _sample(have & (s.since_start > 300.0) & s.charging, y, [np.ones(len(y))], accuracy, 0.06, s.charging)
+    return make_sample(have & (s.since_start > 300.0) & s.charging, y, [np.ones(len(y))], accuracy, 0.06, s.charging)
 
 
 def balance(s: Situation) -> Sample | None:
@@ -196,7 +131,7 @@ def balance(s: Situation) -> Sample | None:
     enough = (
         s.charging & (m["current"] > np.maximum(0.1 * s.rated, 4.0)) & (m["voltage"] > 60.0) & (s.since_step > 15.0)
     )
-    return _sample(enough, y, [np.ones(len(y))], 0.01, 0.08, s.charging)
+    return make_sample(enough, y, [np.ones(len(y))], 0.01, 0.08, s.charging)
 
 
 def weld(s: Situation) -> Sample | None:
@@ -205,11 +140,8 @@ def weld(s: Situation) -> Sample | None:
         return None
     y = np.abs(s.ticks.mean["voltage"])
     idle = (s.kind == DC) & ~s.charging & (s.since_stop > 30.0)
-    return _sample(idle, y, [np.ones(len(y))], 3.0, 60.0, s.charging)
+    return make_sample(idle, y, [np.ones(len(y))], 3.0, 60.0, s.charging)
 
-
-_FAN_KNOTS: Final = (25.0, 30.0, 35.0)
-"""Cabinet temperatures (degC) at which a fan's speed may begin to rise or to saturate, whatever its controller."""
 
 FEATURES: Final[tuple[Feature, ...]] = (
     Feature("contact", "temp_connector", "K", 1.0, ABOVE, 8, contact,
@@ -218,7 +150,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     Feature("cabinet", "temp_internal", "K", 1.0, ABOVE, 7, cabinet,
             (("cooling", 0.82), ("power_module", 0.08), ("degraded", 0.05)),
             "cabinet {residual:.0f} K warmer than its load explains"),
-    Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 6, fan,
+    Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 8, fan,
             (("cooling", 0.92), ("controller", 0.03)),
             "fan {residual:.0f} /min slower than its temperature asks for", bounded=True, share=0.15),
     Feature("delivery", "current", "%", 100.0, ABOVE, 1, delivery,

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.anomaly.arrays import NEVER, Bools, Float32, Int64, PortArrays, Slots, before, ends, last_true, starts
 from models.anomaly.expectation import Expectation
-from models.anomaly.features import BELOW, BOTH, Feature, Sample
+from models.anomaly.feature import BELOW, BOTH, Feature, Sample
 from models.anomaly.tail import Tail
 
 GATE: Final = 9.2
@@ -23,8 +23,9 @@ _STRANGE: Final = 4.0
 
 @dataclass(slots=True)
 class Verdict:
-    """What a feature says of the ticks `rows`: all arrays of that length. `residual` is sustained, in the feature's unit."""
+    """What `feature` says of the ticks `rows`: all arrays of that length. `residual` is sustained, in the feature's unit."""
 
+    feature: str
     rows: np.ndarray
     surprise: Float32
     residual: Float32
@@ -72,7 +73,7 @@ class Judge:
         extreme = (surprise > GATE) & (residual > 0.5 * matters)
         self._a[f"{self._n}.gated"][slot[extreme]] = True
         normal_at = self._normal(slot, at, first, residual < _ELEVATED * matters)
-        return Verdict(s.rows[keep], surprise, residual, matters, y, expected, normal_at)
+        return Verdict(self._n, s.rows[keep], surprise, residual, matters, y, expected, normal_at)
 
     def _sustained(self, slot: Slots, at: Int64, first: Bools, z: Float32, r: Float32) -> tuple[Float32, Float32]:
         """The least of the last values, if they lie together: what has lasted, not what flickered."""

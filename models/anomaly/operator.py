@@ -11,19 +11,21 @@ receive times, row by row).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.anomaly.arrays import Bools, PortArrays, Slots, before, ends, spells, starts
-from models.anomaly.decide import Decider, Evidence
-from models.anomaly.features import BY_FEATURE, FEATURES, VALUES, Sample
+from models.anomaly.decide import Decider
+from models.anomaly.evidence import gather
+from models.anomaly.feature import Sample
+from models.anomaly.features import BY_FEATURE, FEATURES, VALUES
 from models.anomaly.judge import Judge, Verdict
 from models.anomaly.memory import leaders
 from models.anomaly.minutes import MINUTE_US, Matrices, Minutes
-from models.anomaly.situation import CONTEXTS, Facts, Situation, Situations
+from models.anomaly.situation import Facts, Situation, Situations
 from models.anomaly.ticks import TickBook, Ticks
 from models.anomaly.values import SPELL_US, Values
 from models.columns import Batch, PortIndex, Readings
@@ -32,7 +34,6 @@ from schemas.alerts import Alert
 
 POOL_US: Final = 24 * 3_600_000_000
 _IDLE_EVERY: Final = 10
-_ALONE: Final = 2.3
 _SPELLS_A_MONTH: Final = 730.0 / 4
 
 
@@ -139,7 +140,7 @@ class AnomalyOperator:
         alerts: list[tuple[int, int, Alert]] = []
         rank = spells(t.slot, t.at, t.first, self._arrays["spell"], SPELL_US)
         rounds = int(rank.max()) + 1
-        parts = [None if sample is None else _by_spell(sample, rank, rounds) for sample in samples]
+        parts = [None if sample is None else sample.by_spell(rank, rounds) for sample in samples]
         for number in range(rounds):
             if number:
                 self._close(t.slot[rank == number])
@@ -167,7 +168,7 @@ class AnomalyOperator:
     def _round(self, s: Situation, samples: list[Sample | None], learn: Bools,
                matrices: Matrices) -> list[tuple[int, int, Alert]]:  # fmt: skip
         t = s.ticks
-        verdicts: list[tuple[int, Verdict]] = []
+        verdicts: list[Verdict] = []
         for f, (judge, part) in enumerate(zip(self._judges, samples, strict=True)):
             if part is None or not len(part.rows):
                 continue
@@ -178,50 +179,20 @@ class AnomalyOperator:
                     matrices, (verdict.surprise, verdict.observed, verdict.expected), strict=True
                 ):
                     matrix[verdict.rows, f] = values
-                verdicts.append((f, verdict))
+                verdicts.append(verdict)
             judge.collect(part, t.slot[rows], learn[rows])
         return self._decide(s, verdicts)
 
-    def _decide(self, s: Situation, verdicts: list[tuple[int, Verdict]]) -> list[tuple[int, int, Alert]]:
+    def _decide(self, s: Situation, verdicts: list[Verdict]) -> list[tuple[int, int, Alert]]:
         t = s.ticks
         watched = np.zeros(len(self._index), np.bool_)
         watched[[self._index.slot(p) for p in self._decider.watched()]] = True
-        hot = [(v.surprise >= self._level) & (v.residual >= v.matters) for _, v in verdicts]
-        self._join(verdicts, hot)
-        for (_, v), h in zip(verdicts, hot, strict=True):
-            watched[t.slot[v.rows[h]]] = True
-        if not watched.any():
-            return []
-        found: dict[int, list[Evidence]] = {}
-        for (f, v), h in zip(verdicts, hot, strict=True):
-            for i in np.flatnonzero(watched[t.slot[v.rows]]):
-                found.setdefault(int(v.rows[i]), []).append(
-                    Evidence(
-                        FEATURES[f].name, float(v.surprise[i]), float(v.residual[i]), float(v.matters[i]), float(v.observed[i]),
-                        float(v.expected[i]), bool(h[i]), int(v.normal_at[i]), CONTEXTS[s.context[v.rows[i]]],
-                    )
-                )  # fmt: skip
         told: list[tuple[int, int, Alert]] = []
-        for row in sorted(found):
+        for row, rows in gather(s, verdicts, watched, self._level):
             port = self._index.ports[t.slot[row]]
-            alerts = self._decider.tick(port, int(t.at[row]), int(t.received[row]), found[row])
+            alerts = self._decider.tick(port, int(t.at[row]), int(t.received[row]), rows)
             told += [(int(t.origin[row]), row, alert) for alert in alerts]
         return told
-
-    def _join(self, verdicts: list[tuple[int, Verdict]], hot: list[Bools]) -> None:
-        """Mark as hot where two features of one cause are together as rare as the level (Fisher), each at half of what matters."""
-        for (i, (f, u)), (j, (g, v)) in combinations(enumerate(verdicts), 2):
-            if FEATURES[f].families[0][0] != FEATURES[g].families[0][0]:
-                continue
-            near_u = np.flatnonzero((u.surprise > _ALONE) & (u.residual > 0.5 * u.matters))
-            near_v = np.flatnonzero((v.surprise > _ALONE) & (v.residual > 0.5 * v.matters))
-            if not len(near_u) or not len(near_v):
-                continue
-            _, a, b = np.intersect1d(u.rows[near_u], v.rows[near_v], return_indices=True)
-            together = u.surprise[near_u[a]] + v.surprise[near_v[b]]
-            rare = together - np.log1p(together) >= self._level
-            hot[i][near_u[a[rare]]] = True
-            hot[j][near_v[b[rare]]] = True
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data: ports, arrays, priors, open episodes."""
@@ -251,17 +222,6 @@ class AnomalyOperator:
         self._values.decider.restore(state["values"])
         self._decider.restore(state["decider"])
         self._pooled, self._newest = int(state["pooled"]), int(state["newest"])
-
-
-def _by_spell(sample: Sample, rank: np.ndarray, rounds: int) -> list[Sample]:
-    """A sample's ticks by the spell they lie in."""
-    spell = rank[sample.rows]
-    if rounds == 1:
-        return [sample]
-    order = np.argsort(spell, kind="stable")
-    sample = sample.take(order)
-    cuts = np.searchsorted(spell[order], np.arange(rounds + 1))
-    return [sample.take(slice(a, b)) for a, b in pairwise(cuts.tolist())]
 
 
 def subset(state: Mapping[str, Any], ports: Iterable[str]) -> dict[str, Any]:

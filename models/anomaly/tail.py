@@ -21,6 +21,7 @@ _FLOOR: Final = 0.25
 _PRIOR_BLOCKS: Final = 10.0
 _WIDE: Final = (1.0, 1.0)
 _GAIN: Final = 1.0 / 150.0
+"""Least weight of a new spell. Before that weights are 2 / (n + 2): the first spells, judged by a young expectation, fade."""
 
 
 class Tail:
@@ -66,11 +67,11 @@ class Tail:
         for c in (0, 1):
             s = slot[learn & (a[f"{n}.open_rows"][slot, c] >= self._least)]
             peak, blocks = a[f"{n}.open_peak"][s, c], a[f"{n}.peak_blocks"][s, c]
-            gain = np.maximum(1 / (blocks + 1), np.float32(_GAIN)).astype(np.float32)
+            gain = np.maximum(2 / (blocks + 2), np.float32(_GAIN)).astype(np.float32)
             mean = a[f"{n}.peak_mean"][s, c]
             mean = mean + gain * (peak - mean)
             spread = a[f"{n}.peak_spread"][s, c]
-            spread_gain = np.maximum(1 / np.maximum(blocks, 1), np.float32(_GAIN)).astype(np.float32)
+            spread_gain = np.maximum(2 / (blocks + 1), np.float32(_GAIN)).astype(np.float32)
             spread = np.where(blocks > 0, spread + spread_gain * (np.abs(peak - mean) - spread), 0)
             a[f"{n}.peak_mean"][s, c], a[f"{n}.peak_spread"][s, c] = mean, spread
             a[f"{n}.peak_blocks"][s, c] = blocks + 1

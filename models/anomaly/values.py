@@ -11,7 +11,7 @@ import numpy as np
 
 from models.anomaly.arrays import NEVER, Int64, PortArrays, Slots, ends, newer, spells, starts
 from models.anomaly.decide import Decider, Evidence
-from models.anomaly.features import Feature, Sample
+from models.anomaly.feature import Feature, Sample
 from models.anomaly.judge import Judge
 from models.columns import Others
 from schemas.alerts import Alert
