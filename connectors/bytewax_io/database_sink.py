@@ -1,8 +1,13 @@
-"""The database sink of the flows: outputs of a shard, gathered for a moment, written with their origin in one transaction."""
+"""The database sink of the flows: outputs of a shard, gathered for a moment, written with their origin in one transaction.
+
+The database is waited for in a thread, a few writes behind the flow at most, and not at all at a snapshot.
+"""
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -11,6 +16,8 @@ from schemas.topics import shard_name, shard_partition
 
 FLUSH_S: Final = 0.5
 FLUSH_ITEMS: Final = 32
+AHEAD: Final = 2
+"""Writes of a shard that may be under way while the flow goes on."""
 
 
 class Gathered(Protocol):
@@ -39,15 +46,50 @@ Item = tuple[Gathered, int]
 """(outputs, the last raw offset they were made of)."""
 
 
-class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
-    """The part of one shard: gathers for `flush_s` or `flush_items`, whatever comes first, and writes before a snapshot.
+class Behind:
+    """A writer in a thread of its own: writes happen in order, and none after one that failed.
 
-    Time is only looked at when something arrives; heartbeats arrive every second. After an error nothing is kept: the
-    flow stops and goes on from its last snapshot, and the writer drops what it stored before.
+    A later write would move the mark of what is stored past the rows of the failed one, and they would be lost.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database sink")
+        self._failed: BaseException | None = None
+
+    def claim(self, shard: str) -> None:
+        """As the writer's; returns when it is done."""
+        self._thread.submit(self._writer.claim, shard).result()
+
+    def write(self, shard: str, outputs: Gathered, origin: int) -> "Future[None]":
+        """Begin to write; the future holds the error if it fails."""
+        return self._thread.submit(self._write, shard, outputs, origin)
+
+    def close(self) -> None:
+        """End once what was begun is done."""
+        self._thread.shutdown(wait=True)
+        self._writer.close()
+
+    def _write(self, shard: str, outputs: Gathered, origin: int) -> None:
+        if self._failed is not None:
+            raise self._failed
+        try:
+            self._writer.write(shard, outputs, origin)
+        except BaseException as error:
+            self._failed = error
+            raise
+
+
+class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
+    """The part of one shard: gathers for `flush_s` or `flush_items`, whatever comes first, and has written at a snapshot.
+
+    Time is only looked at when something arrives; heartbeats arrive every second. An error of a write is raised by the
+    next call. After it nothing is kept: the flow stops and goes on from its last snapshot, and the writer drops what it
+    stored before.
     """
 
     def __init__(
-        self, writer: Writer, shard: str, flush_s: float, flush_items: int, closed: Callable[[Writer], None]
+        self, writer: Behind, shard: str, flush_s: float, flush_items: int, closed: Callable[[Behind], None]
     ) -> None:
         self._writer = writer
         self._closed = closed
@@ -55,6 +97,7 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
         self._flush_s = flush_s
         self._flush_items = flush_items
         self._held: list[Gathered] = []
+        self._begun: deque[Future[None]] = deque()
         self._origin = -1
         self._since = 0.0
 
@@ -67,12 +110,16 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
             self._origin = max(self._origin, origin)
             if len(self._held) >= self._flush_items:
                 self._flush()
+        while self._begun and self._begun[0].done():
+            self._begun.popleft().result()
         if self._held and time.monotonic() - self._since >= self._flush_s:
             self._flush()
 
     def snapshot(self) -> None:
         """Returns once all that was gathered is committed."""
         self._flush()
+        while self._begun:
+            self._begun.popleft().result()
 
     def close(self) -> None:
         """Give the writer back; the last part of a worker closes it."""
@@ -86,7 +133,9 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
         for outputs in self._held:
             together.extend(outputs)
         self._held = []
-        self._writer.write(self._shard, together, self._origin)
+        while len(self._begun) >= AHEAD:
+            self._begun.popleft().result()
+        self._begun.append(self._writer.write(self._shard, together, self._origin))
 
 
 class DatabaseSink(FixedPartitionedSink[Item, None]):
@@ -108,7 +157,7 @@ class DatabaseSink(FixedPartitionedSink[Item, None]):
         self._partitions = partitions
         self._flush_s = flush_s
         self._flush_items = flush_items
-        self._writers: dict[int, Writer] = {}
+        self._writers: dict[int, Behind] = {}
         self._parts: dict[int, int] = {}
         self._lock = threading.Lock()
 
@@ -125,13 +174,13 @@ class DatabaseSink(FixedPartitionedSink[Item, None]):
         worker = threading.get_ident()
         with self._lock:
             if worker not in self._writers:
-                self._writers[worker] = self._make_writer()
+                self._writers[worker] = Behind(self._make_writer())
             self._writers[worker].claim(for_part)
             writer = self._writers[worker]
             self._parts[id(writer)] = self._parts.get(id(writer), 0) + 1
             return DatabaseSinkPartition(writer, for_part, self._flush_s, self._flush_items, self._given_back)
 
-    def _given_back(self, writer: Writer) -> None:
+    def _given_back(self, writer: Behind) -> None:
         """A part of `writer` ended."""
         with self._lock:
             self._parts[id(writer)] -= 1

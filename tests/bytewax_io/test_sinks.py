@@ -1,6 +1,7 @@
 """Sinks keep their promise: what a snapshot covers is written, and what was not written raises."""
 
 import os
+import threading
 
 import bytewax.operators as op
 import pytest
@@ -102,6 +103,7 @@ def test_the_database_sink_gathers_until_it_is_time_and_writes_in_order(clock):
     assert writer.writes == []
     clock[0] += 0.2
     sink.write_batch([(Outputs(), 9)])
+    sink.close()
 
     assert writer.writes == [("01d", ["a", "b", "c"], 9)]
     assert writer.claimed == ["01d"]
@@ -120,7 +122,9 @@ def test_the_database_sink_writes_before_a_snapshot_and_only_what_there_is(clock
 
 def test_the_database_sink_writes_when_many_items_wait(clock):
     writer = Keeping()
-    part(writer, flush_items=2).write_batch([(Outputs([i]), i) for i in range(5)])
+    sink = part(writer, flush_items=2)
+    sink.write_batch([(Outputs([i]), i) for i in range(5)])
+    sink.close()
 
     assert writer.writes == [("01d", [0, 1], 1), ("01d", [2, 3], 3)]
 
@@ -132,6 +136,42 @@ def test_gathering_leaves_outputs_as_they_were_for_other_branches_of_the_flow(cl
     sink.snapshot()
 
     assert first == Outputs(["a"], ["alert"])
+
+
+def test_after_a_write_that_failed_none_moves_the_mark_past_its_rows():
+    writer = Keeping()
+    sink = part(writer, flush_items=1)
+    writer.fail = True
+    sink.write_batch([(Outputs(["lost"]), 1)])
+    with pytest.raises(ConnectionError, match="gone"):
+        sink.snapshot()
+    writer.fail = False
+
+    with pytest.raises(ConnectionError, match="gone"):
+        for origin in range(2, 9):
+            sink.write_batch([(Outputs(["later"]), origin)])
+    assert writer.writes == []
+
+
+def test_the_flow_goes_on_while_the_database_writes_but_not_far(clock):
+    writer, go_on, third = Keeping(), threading.Event(), threading.Event()
+    keep = writer.write
+    writer.write = lambda *what: go_on.wait(10) and keep(*what)
+    sink = part(writer, flush_items=1)
+    sink.write_batch([(Outputs(["a"]), 1)])
+    sink.write_batch([(Outputs(["b"]), 2)])
+
+    def write_third():
+        sink.write_batch([(Outputs(["c"]), 3)])
+        third.set()
+
+    waiting = threading.Thread(target=write_third)
+    waiting.start()
+    assert not third.wait(0.2)
+    go_on.set()
+    waiting.join(10)
+    sink.snapshot()
+    assert [origin for _, _, origin in writer.writes] == [1, 2, 3]
 
 
 def test_a_write_that_fails_stops_the_flow(tmp_path):
