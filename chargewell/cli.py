@@ -155,6 +155,29 @@ def audit(
 
 
 @app.command()
+def export(
+    view: Annotated[str, typer.Argument(help="A public view, e.g. reading; `list` says which there are")],
+    file: Annotated[Path | None, typer.Argument(help="The Parquet file to write")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First time, ISO 8601; UTC unless it has a zone")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="End of the span, not part of it")] = None,
+    port: Annotated[list[str] | None, typer.Option(help="Only this port; may be given again")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Only this column; may be given again")] = None,
+) -> None:
+    """Write a public view to a Parquet file with its schema, any span, in bounded memory."""
+    from chargewell import export as exporting
+    from connectors.timescale.public import Choice
+
+    if file is None:
+        if view != "list":
+            raise typer.BadParameter("which file? e.g. chargewell export reading reading.parquet")
+        exporting.list_views(_settings(), screen)
+        return
+    choice = Choice(column or (), port or (), exporting.parse_time(start), exporting.parse_time(end))
+    rows = exporting.export(_settings(), view, file, choice)
+    screen.print(f"{rows:,} rows of {view} to {file} ({file.stat().st_size:,} bytes)", highlight=False)
+
+
+@app.command()
 def torture(
     minutes: Annotated[float, typer.Option(min=1, help="Length of the recording, in simulated minutes")] = 10,
     stations: Annotated[int, typer.Option(min=1, help="Stations of the simulated network; its faults need 60")] = 60,

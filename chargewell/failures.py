@@ -4,11 +4,13 @@ from typing import Final
 
 import psycopg
 
+from chargewell.extras import MissingExtraError
 from chargewell.processes import ProcessError
 from chargewell.services.provider import ServiceError
 from connectors.bytewax_io import FlowError, FlowRunningError
 from connectors.kafka import KafkaError
 from connectors.mqtt import MqttError
+from connectors.timescale.public import PublicViewError
 from connectors.timescale.registry_files import RegistryError
 from connectors.timescale.sink import FlowRunningError as ShardTakenError
 from pipelines import SnapshotError
@@ -22,6 +24,8 @@ KNOWN: Final = (
     KafkaError,
     MqttError,
     RegistryError,
+    PublicViewError,
+    MissingExtraError,
     FlowError,
     FlowRunningError,
     ShardTakenError,
