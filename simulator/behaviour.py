@@ -17,6 +17,8 @@ DOWN_S: Final = 6
 _RESTART_EVERY_S: Final = 30
 _FLAP_EVERY_S: Final = 4
 _HANDSHAKE_S: Final = 20
+_AWAY_S: Final = 45
+_FLICKER_S: Final = 600
 
 
 def begin(fleet: "LiveFleet", fault: Fault) -> None:
@@ -34,6 +36,8 @@ def begin(fleet: "LiveFleet", fault: Fault) -> None:
         _crash(fleet, fault)
     if variant.behaviour == "flap":
         _flap(fleet, fault, True)
+    if variant.behaviour == "flaky":
+        _flicker(fleet, fault)
 
 
 def end(fleet: "LiveFleet", fault: Fault) -> None:
@@ -147,6 +151,15 @@ def _crash(fleet: "LiveFleet", fault: Fault) -> None:
     if standing(fleet, fault):
         restart(fleet, _station(fleet, fault), "watchdog", "reboot")
         fleet.at(fleet.now + _RESTART_EVERY_S * US, partial(_crash, fleet, fault))
+
+
+def _flicker(fleet: "LiveFleet", fault: Fault) -> None:
+    """The link breaks for a while, again and again; the more often the worse."""
+    if standing(fleet, fault):
+        station = _station(fleet, fault)
+        fleet.mouths[station].break_off(fleet.instant(station))
+        fleet.at(fleet.now + _AWAY_S * US, partial(_station_back, fleet, station))
+        fleet.at(fleet.now + int(_FLICKER_S / max(fault.severity, 0.05)) * US, partial(_flicker, fleet, fault))
 
 
 def _flap(fleet: "LiveFleet", fault: Fault, away: bool) -> None:

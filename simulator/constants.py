@@ -106,8 +106,17 @@ class Constants(BaseModel):
         default=3.4, description="day-to-day standard deviation of the ambient temperature, K [SET]"
     )
 
-    # isolation, pilot
+    # what is said outside the channels
     isolation_kohm: Positive = Field(
         default=2_500.0, description="healthy isolation resistance of a DC output, kohm [SET]"
     )
     pilot_volts: Positive = Field(default=6.0, description="control pilot in state C [IEC]")
+    closing_ms: Positive = Field(
+        default=38.0, description="from command to contact of a contactor, ms [SET: 20 to 60 ms]"
+    )
+    leakage_ma: Positive = Field(default=1.1, description="residual current of a healthy port with a vehicle, mA [SET]")
+    lock_retries: Share = Field(default=0.04, description="further tries that a healthy lock needs, mean [SET]")
+    signal_dbm: float = Field(default=-74.0, description="received signal of a modem, mean over places [SET]")
+    signal_spread: Positive = Field(default=6.0, description="fixed difference of that between places, dB [SET]")
+    memory_kb: Positive = Field(default=46_000.0, description="free memory of a controller [SET]")
+    stuck_sensor: float = Field(default=25.0, description="what a stuck temperature sensor says, degC [SET]")

@@ -2,7 +2,8 @@
 
 A port says one reading a minute when idle and one in ten seconds while it charges. The same physics as live, a minute a
 step, all ports at once; readings between the steps follow from the trace (`recorder`). Memory is that of one span.
-Faults act on the physics, cut sessions (`Variant.cut`) and silence stations; other behaviour shows in the live fleet only.
+Faults act on the physics, cut sessions (`Variant.cut`), silence and restart stations, turn visitors away and fail handshakes;
+flapping and jammed locks show in the live fleet only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,8 +58,8 @@ class History:
                 "this state does not stand at the start of the history: give the one that a history ended with"
             )
         self.number = number
-        self._schedule = Schedule(world, self.faults, placed, step_s)
-        self._assembler = Assembler(world, self.faults, partitions, start_us)
+        self._schedule = Schedule(world, self.faults, placed, step_s, end_us)
+        self._assembler = Assembler(world, self.faults, partitions, start_us, end_us)
         self._waiting: list[Visit] = []
         self._leaving: list[Visit] = []
         self._was_full = self.moment.on & self.moment.state.done

@@ -1,6 +1,6 @@
 """A span of history cut into the shards of the telemetry topic, each a chunk of columns in order of time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import BridgeBeat, Event
 from schemas.topics import partition_of
-from simulator import noise
+from simulator import noise, values
 from simulator.chunk import Chunk, OtherColumns, ReadingColumns
+from simulator.effects import Effects
 from simulator.faults import FaultSet
 from simulator.history_events import LATENCY_US, Events, Happening, Span
 from simulator.ports import US
@@ -21,18 +22,20 @@ from simulator.world import World
 BRIDGE: Final = "history"
 BETWEEN_S: Final = 10
 _DAY_S: Final = 86_400
+_HOUR_US: Final = 3_600 * US
 
 
 class Assembler:
     """Cuts spans of one history into chunks for `partitions` shards."""
 
-    def __init__(self, world: World, faults: FaultSet, partitions: int, start_us: int) -> None:
+    def __init__(self, world: World, faults: FaultSet, partitions: int, start_us: int, end_us: int) -> None:
         self.world, self.start_us = world, start_us
-        self.events = Events(world, faults)
+        self.events = Events(world, faults, end_us)
         stations = world.fleet.stations
         self._shard = np.array([partition_of(s.station.encode(), partitions) for s in stations])
         self._ports = [self._ports_of(shard) for shard in range(partitions)]
         says = [SAYS[stations[i].protocol] for i in world.columns.station]
+        self._speaks = [stations[i].protocol == "canonical" for i in world.columns.station]
         self._said = {name: np.array([name in s for s in says]) for name in NAMES}
 
     def _ports_of(self, shard: int) -> NDArray[np.int64]:
@@ -55,7 +58,7 @@ class Assembler:
         readings.seq += np.searchsorted(told_at, readings.at, "right")
         behind = np.searchsorted(readings.at, told_at, "left") + np.arange(len(said))
         events = [self._event(h, span.number, int(seq)) for h, seq in zip(said, behind, strict=True)]
-        other = self._isolation(span, ports, rng, len(readings) + len(said))
+        other = self._values(span, ports, rng, len(readings) + len(said))
         last = len(readings) + len(said) + len(other)
         beat = BridgeBeat(
             bridge=BRIDGE, at=span.end_us, connected=True, since=self.start_us, origin=span.number, seq=last
@@ -126,32 +129,40 @@ class Assembler:
             length = np.where(lost, 60 + 240 * noise.uniform(key, 3 * day + 2), 0)
             heard &= (when < begin[local]) | (when >= (begin + length)[local])
         station = self.world.columns.station[ports][local]
+        t = span.start_us + when * US
         for s in self.events.silences:
-            t = span.start_us + when * US
-            heard &= (station != s.station) | (t < s.start_us) | (t >= s.end_us)
+            if s.start_us < span.end_us and s.end_us > span.start_us:
+                heard &= (station != s.station) | (t < s.start_us) | (t >= s.end_us)
         return heard
 
-    def _isolation(self, span: Span, ports: NDArray[np.int64], rng: np.random.Generator, seq: int) -> OtherColumns:
-        """The isolation test that a DC port makes before each charge, in kohm."""
-        local = {int(p): i for i, p in enumerate(ports)}
-        protocol = [s.protocol for s in self.world.fleet.stations]
-        station, dc = self.world.columns.station, self.world.columns.dc
-        tested = [
-            v for v in span.started if v.port in local and dc[v.port] and protocol[station[v.port]] == "canonical"
-        ]
-        n = len(tested)
-        at = np.array([v.start_us for v in tested], np.int64)
-        ohms = self.world.constants.isolation_kohm * (1 + 0.05 * rng.standard_normal(n))
-        for i, v in enumerate(tested):
-            node = (int(at[i]) - int(span.node_us[0, station[v.port]])) // (span.trace.step_s * US)
+    def _values(self, span: Span, ports: NDArray[np.int64], rng: np.random.Generator, seq: int) -> OtherColumns:
+        """What ports with words for it say outside the channels: at each start of a charge, and every hour of their station."""
+        local = {int(p): i for i, p in enumerate(ports) if self._speaks[p]}
+        said: list[tuple[int, int, str, float]] = []
+
+        def tell(at: int, port: int, *what: Callable[[World, int, Effects | None, values.Draw], values.Values]) -> None:
+            node = (at - int(span.node_us[0, self.world.columns.station[port]])) // (span.trace.step_s * US)
             fx = span.trace.effects.get(node)
-            ohms[i] *= 1.0 if fx is None else float(fx.isolation[v.port])
+            for one in what:
+                found = one(self.world, port, fx, rng.standard_normal)
+                said.extend((at, local[port], name, value) for name, value in found.items())
+
+        for v in span.started:
+            if v.port in local:
+                tell(v.start_us, v.port, values.while_charging, values.at_start)
+        first = self.world.columns.first
+        for port in (int(p) for p in first if int(p) in local):
+            for hour in range(0, (span.end_us - span.start_us) // _HOUR_US):
+                tell(int(span.node_us[0, self.world.columns.station[port]]) + hour * _HOUR_US, port, values.of_station)
+        said.sort(key=lambda row: row[0])
+        n = len(said)
+        at = np.array([row[0] for row in said], np.int64)
         return OtherColumns(
-            port=np.array([local[v.port] for v in tested], np.int32),
+            port=np.array([row[1] for row in said], np.int32),
             at=at,
             received_at=at + LATENCY_US,
             origin=np.full(n, span.number, np.int64),
             seq=seq + np.arange(n, dtype=np.int64),
-            channel=["isolation"] * n,
-            value=np.round(ohms, 0),
+            channel=[row[2] for row in said],
+            value=np.array([row[3] for row in said], np.float64),
         )

@@ -10,6 +10,7 @@ from schemas import telemetry
 from simulator.arrivals import Visit
 from simulator.faults import FaultSet
 from simulator.names import session_name
+from simulator.outages import Silence, silences
 from simulator.ports import US
 from simulator.recorder import Trace
 from simulator.variants import VARIANTS
@@ -52,15 +53,6 @@ class Happening:
     received_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """A station was not heard from `start_us` until `end_us`."""
-
-    station: int
-    start_us: int
-    end_us: int
-
-
 def status_of(visit: Visit | None, on: bool, full: bool, at_us: int) -> str:
     """The canonical status of a port with `visit` at `at_us`."""
     if visit is None or at_us >= visit.leave_us:
@@ -73,19 +65,11 @@ def status_of(visit: Visit | None, on: bool, full: bool, at_us: int) -> str:
 class Events:
     """Makes the events of span after span; those that fall behind a span's end wait for the next."""
 
-    def __init__(self, world: World, faults: FaultSet) -> None:
+    def __init__(self, world: World, faults: FaultSet, until_us: int) -> None:
         self.world, self.faults = world, faults
-        self.silences = self._silences()
+        self.silences = silences(faults, until_us)
         self._later: list[Happening] = []
         self._protocol = [s.protocol for s in world.fleet.stations]
-
-    def _silences(self) -> list[Silence]:
-        station = {s.station: i for i, s in enumerate(self.world.fleet.stations)}
-        return [
-            Silence(station[f.port.rpartition("/")[0]], f.start_us, f.end_us or 2**62)
-            for f in self.faults.faults
-            if VARIANTS[f.variant].behaviour == "silent"
-        ]
 
     def of(self, span: Span) -> list[Happening]:
         """The events of `span`, in order of time."""
@@ -100,14 +84,17 @@ class Events:
     def _booted(self, span: Span) -> list[Happening]:
         if not span.first:
             return []
-        at, said = span.start_us, []
-        for i, s in enumerate(self.world.fleet.stations):
-            data = {"reason": "power_up", "vendor": s.model.vendor, "model": s.model.name}
-            data |= {"firmware": s.firmware, "serial": s.serial}
-            said.append(Happening(at, i, None, telemetry.BOOT, data, at + LATENCY_US))
+        at = span.start_us
+        said = [self._boot(at, i, "power_up") for i in range(len(self.world.fleet.stations))]
         return said + [
             self._at_port(at, p, telemetry.STATUS, status="available") for p in range(self.world.columns.ports)
         ]
+
+    def _boot(self, at: int, station: int, reason: str) -> Happening:
+        s = self.world.fleet.stations[station]
+        data = {"reason": reason, "vendor": s.model.vendor, "model": s.model.name}
+        data |= {"firmware": s.firmware, "serial": s.serial}
+        return Happening(at, station, None, telemetry.BOOT, data, at + LATENCY_US)
 
     def _alive(self, span: Span) -> list[Happening]:
         offsets = self.world.columns.s_offset_s * US
@@ -181,8 +168,10 @@ class Events:
 
     def _muted(self, said: list[Happening]) -> list[Happening]:
         """`said` as it arrives: what a silent station meant to say comes late (sessions) or never; links are told."""
+        times = [h.at for h in said]
         for silence in self.silences:
-            said = self._mute(said, silence)
+            if times and silence.start_us <= max(times) and silence.end_us > min(times):
+                said = self._mute(said, silence)
         return said
 
     def _mute(self, said: list[Happening], silence: Silence) -> list[Happening]:
@@ -212,4 +201,6 @@ class Events:
                     said.append(
                         Happening(at, s.station, None, telemetry.CONNECTION, {"connected": up}, at + LATENCY_US)
                     )
+                    if up and s.restart:
+                        said.append(self._boot(at, s.station, "watchdog"))
         return said

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.constants import Constants
-from simulator.effects import Effects
+from simulator.effects import STUCK, Effects
 from simulator.grid import Grid
 from simulator.ports import F4, Columns
 
@@ -70,6 +70,9 @@ class Sensors:
         offset = c.temp_offset[:, truth.port]
         warm = np.float32(con.temp_noise)
         out["temp_connector"] = _steps(truth.ambient + truth.rise + offset[0] + warm * noise[6], 0.1)
+        if fx is not None and fx.sensor.any():
+            stuck = np.where(fx.sensor == STUCK, np.float32(con.stuck_sensor), _NAN)
+            out["temp_connector"] = np.where(fx.sensor > 0, stuck, out["temp_connector"])
         out["temp_internal"] = _steps(truth.ambient + truth.cabinet + offset[1] + warm * noise[7], 0.1)
         out["temp_ambient"] = np.where(dc, _steps(truth.ambient + offset[2] + warm * noise[8], 0.1), _NAN)
         rpm = truth.fan * np.float32(con.fan_max_rpm) * (np.float32(1) + np.float32(0.006) * noise[9])

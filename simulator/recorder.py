@@ -125,12 +125,17 @@ class Trace:
         if not self.effects:
             return None
         fx = Effects.none(len(rows.port))
+        order = np.argsort(
+            rows.step, kind="stable"
+        )  # rows stand in order of time, and stations begin their steps apart
+        ordered = rows.step[order]
         for k, there in self.effects.items():
-            low, high = np.searchsorted(rows.step, (k, k + 1))
-            mine = slice(low, high)
+            low, high = np.searchsorted(ordered, (k, k + 1))
+            mine = order[low:high]
             fx.phases[mine] = there.phases[rows.port[mine]]
             fx.weld_volts[mine] = there.weld_volts[rows.port[mine]]
             fx.isolation[mine] = there.isolation[rows.port[mine]]
+            fx.sensor[mine] = there.sensor[rows.port[mine]]
         return fx
 
 

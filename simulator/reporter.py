@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator import noise
+from simulator import noise, values
 from simulator.effects import Effects
 from simulator.measure import Truth
 from simulator.ports import US
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulator.live import LiveFleet
 
 _OTHER_US: Final = 20 * US
+_HOUR_US: Final = 3_600 * US
 _HISTORY_S: Final = {True: 10, False: 60}
 
 
@@ -36,6 +37,8 @@ class Reporter:
         self.rng = np.random.default_rng([world.seed, now // US, 0x11FE])
         self._next = now + (noise.uniform(world.columns.noise_key, 902) * pace.idle_s * US).astype(np.int64)
         self._next_other = np.zeros(world.columns.ports, np.int64)
+        self._next_hourly = {int(p): now + _HOUR_US for p in world.columns.first}
+        self._told: dict[int, str] = {}
         self._beat_us = np.array([int(s.heartbeat_s * US) for s in world.fleet.stations])
         spread = np.linspace(0.1, 1.0, len(self._beat_us))
         self._next_beat = now + (self._beat_us * spread).astype(np.int64)
@@ -88,14 +91,20 @@ class Reporter:
             supply=state.s_supply[station], ac_phases=state.ac_phases[due],
         )  # fmt: skip
 
-    def _others(self, port: int, charging: bool, fx: Effects | None) -> dict[str, float]:
-        """Values outside the channels: isolation of a DC output, pilot voltage of an AC one, while a vehicle charges."""
-        if not charging or self._next_other[port] > self.fleet.now:
-            return {}
-        self._next_other[port] = self.fleet.now + _OTHER_US
-        constants, jitter = self.fleet.world.constants, float(self.rng.standard_normal())
-        if self.fleet.world.columns.dc[port]:
-            share = 1.0 if fx is None else float(fx.isolation[port])
-            return {"isolation": round(constants.isolation_kohm * (1 + 0.04 * jitter) * share, 1)}
-        share = 1.0 if fx is None else float(fx.pilot[port])
-        return {"pilot_voltage": round((constants.pilot_volts + 0.03 * jitter) * share, 2)}
+    def _others(self, port: int, charging: bool, fx: Effects | None) -> values.Values:
+        """What the port says outside the channels now: its protections while it charges, once what its start showed, and
+        every hour what concerns the station."""
+        fleet = self.fleet
+        said: values.Values = {}
+        if self._next_hourly.get(port, fleet.now + 1) <= fleet.now:
+            self._next_hourly[port] = fleet.now + _HOUR_US
+            said |= values.of_station(fleet.world, port, fx, self.rng.standard_normal)
+        if not charging or self._next_other[port] > fleet.now:
+            return said
+        self._next_other[port] = fleet.now + _OTHER_US
+        said |= values.while_charging(fleet.world, port, fx, self.rng.standard_normal)
+        session = fleet.guests.sessions.get(port)
+        if session is not None and self._told.get(port) != session.name:
+            self._told[port] = session.name
+            said |= values.at_start(fleet.world, port, fx, self.rng.standard_normal)
+        return said

@@ -234,3 +234,41 @@ def test_what_a_healthy_port_delivers_is_what_was_asked_for_or_offered(week, fle
         assert np.abs(ratio - 1).max() < 0.03, port
         assert np.median(ratio) == pytest.approx(1.0, abs=0.004)
     assert steady > 300
+
+
+def test_a_broken_sensor_says_nothing_in_any_reading_of_its_span(world):
+    port = next(p.port for p in world.fleet.ports if p.model.kind == "ac")
+    faults = [Fault(port, "sensor_open", START)]
+    said = []
+    for chunk in History(world, START, START + DAY // 4, 1, faults=faults):
+        rows = chunk.readings.port == chunk.ports.index(port)
+        said.append(chunk.readings.channels["temp_connector"][rows])
+    assert np.isnan(np.concatenate(said)).all()
+
+
+def test_watchdog_restarts_cut_sessions_and_boot_and_a_flaky_link_only_comes_and_goes(world):
+    first, other = (s.station for s in world.fleet.stations[:2])
+    faults = [Fault(f"{first}/1", "restarts", START), Fault(f"{other}/1", "link_flaky", START)]
+    events = [e for c in History(world, START, START + 2 * DAY, 1, faults=faults) for e in c.events]
+    boots = [e for e in events if e.kind == "boot" and e.data["reason"] == "watchdog"]
+    links = [e for e in events if e.kind == "connection" and e.port == f"{other}/0"]
+    assert {e.port for e in boots} == {f"{first}/0"}
+    assert len(boots) > 5
+    assert [e.data["connected"] for e in links[:4]] == [False, True, False, True]
+    assert len(links) > 20
+
+
+@pytest.mark.parametrize(("variant", "sign"), [("reader_dead", "no_start"), ("interop", "no_energy")])
+def test_visitors_are_turned_away_as_often_as_the_severity_says(world, variant, sign):
+    ports = [p.port for p in world.fleet.ports if p.model.kind == "dc"]
+    faults = [Fault(p, variant, START, severity=0.5) for p in ports]
+    chunks = list(History(world, START, START + 4 * DAY, 1, faults=faults))
+    events = sorted((e for c in chunks for e in c.events if e.port in ports), key=lambda e: e.at)
+    came = sum(e.kind == "status" and e.data["status"] == "preparing" for e in events)
+    began = {e.port: [] for e in events}
+    for e in events:
+        if e.kind in ("session_start", "session_end"):
+            began[e.port].append(e.data["meter_wh"])
+    drawn = [b - a for meters in began.values() for a, b in zip(meters[::2], meters[1::2], strict=False)]
+    failed = came - len(drawn) if sign == "no_start" else sum(d < 1_000 for d in drawn)
+    assert 0.3 < failed / came < 0.7
