@@ -69,11 +69,15 @@ class History:
         return self.faults.labels()
 
     def __iter__(self) -> Iterator[Chunk]:
+        for span in self.spans():
+            yield from self._assembler.chunks(span)
+
+    def spans(self) -> Iterator[Span]:
+        """The physics of span after span, for those who need no messages; iterating the history gives their chunks instead."""
         at = self.start_us
         while at < self.end_us:
             end = min(at + self.span_s * US, self.end_us)
-            span = self._span(at, end)
-            yield from self._assembler.chunks(span)
+            yield self._span(at, end)
             at, self.number = end, self.number + 1
         self._hand_over()
 

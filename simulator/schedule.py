@@ -26,7 +26,10 @@ class Schedule:
     ) -> None:
         self.world, self.faults, self.step_s = world, faults, step_s
         self._placed = sorted((self.snapped(v) for v in placed), key=lambda v: v.plug_us)
-        self._cuts = [f for f in faults.faults if VARIANTS[f.variant].cut]
+        self._cuts: dict[int, list[Fault]] = {}
+        for fault in faults.faults:
+            for port in faults.rows(fault) if VARIANTS[fault.variant].cut else ():
+                self._cuts.setdefault(port, []).append(fault)
         self._turned = [f for f in faults.faults if VARIANTS[f.variant].behaviour in ("no_start", "handshake")]
         self._restarts = [s for s in silences(faults, until_us) if s.restart]
 
@@ -59,7 +62,7 @@ class Schedule:
         )
 
     def _barred(self, visit: Visit) -> bool:
-        return any(visit.port in self.faults.rows(f) and f.active(visit.plug_us) for f in self._cuts)
+        return any(f.active(visit.plug_us) for f in self._cuts.get(visit.port, ()))
 
     def _turn_away(self, visit: Visit) -> Visit:
         """`visit` as a dead reader or a failing handshake leaves it: no start, or a start without energy."""
@@ -72,8 +75,8 @@ class Schedule:
         return visit
 
     def _cut(self, visit: Visit) -> Visit:
-        for fault in self._cuts:
-            if not visit.gives_up and visit.port in self.faults.rows(fault):
+        for fault in self._cuts.get(visit.port, ()):
+            if not visit.gives_up:
                 at = self.world.on_grid(fault.start_us, visit.port, self.step_s)
                 if visit.start_us < at < visit.stop_us:
                     return cut_short(visit, at, fault)
