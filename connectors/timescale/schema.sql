@@ -669,6 +669,7 @@ CREATE INDEX command_unanswered ON command USING btree (sent_at) WHERE (state = 
 CREATE INDEX credit_incident ON credit USING btree (incident_id);
 CREATE INDEX finding_order ON finding USING btree (order_id);
 CREATE INDEX inbox_incident ON inbox USING btree (incident_id);
+CREATE INDEX inbox_received_at ON inbox USING btree (received_at);
 CREATE INDEX incident_order ON incident USING btree (order_id);
 CREATE INDEX incident_port ON incident USING btree (port, opened_at);
 CREATE INDEX incident_station ON incident USING btree (station, opened_at);
@@ -684,6 +685,13 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 -- VIEW audit_hour: Lines by station and hour of receipt: received = stored + repeated + superseded + rejected; flow
 --     text, station text, hour timestamp with time zone, received bigint, stored bigint, repeated bigint, superseded
 --     bigint, rejected bigint
+-- VIEW pub.alert: Every revision of every alert that control took; alert_id uuid, revision integer, port text,
+--     subject text, family text, kind text, severity text, state text, onset_at timestamp with time zone, raised_at
+--     timestamp with time zone, cleared_at timestamp with time zone, said_at timestamp with time zone, received_at
+--     timestamp with time zone, historic boolean, score double precision, probability double precision, text text,
+--     source text, incident_id uuid
+-- VIEW pub.alert_reject: Records of the alert topic that control set aside, and why; topic text, shard integer,
+--     origin bigint, received_at timestamp with time zone, key text, reason text, detail text
 -- VIEW pub.anomaly_score: Anomaly score of each port and minute, with the channels that made it; port text, at
 --     timestamp with time zone, score real, probability real, context text, contributions jsonb, port_no integer
 -- VIEW pub.audit_hour: What became of every line, by station and hour of receipt; unaccounted must be 0; flow text,
@@ -715,6 +723,8 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 --     with time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
 -- VIEW pub.finding: What technicians found and did; work_order text, port text, at timestamp with time zone, found
 --     boolean, family text, mechanism text, cause text, activity text, part text, note text
+-- VIEW pub.flow_state: The newest time that each flow has written about; null: nothing for a day (control: ever);
+--     flow text, newest_at timestamp with time zone, age_s double precision
 -- VIEW pub.incident: One cause at one port or station, with why we think so; incident_id uuid, port text, station
 --     text, site text, family text, severity text, state text, source text, history boolean, onset_at timestamp with
 --     time zone, opened_at timestamp with time zone, closed_at timestamp with time zone, closed_because text, why
@@ -722,11 +732,20 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 -- VIEW pub.label: What was wrong with a port over a span, by one who knows; present false: it was not there; port
 --     text, start_at timestamp with time zone, end_at timestamp with time zone, fault text, variant text, severity
 --     real, ramp_s real, signs text[], source text, who text, note text, present boolean
+-- VIEW pub.outage: Times without service: down intervals that follow each other at once are one outage, under its
+--     first reason; port text, station text, site text, model text, firmware text, kind text, from_at timestamp with
+--     time zone, to_at timestamp with time zone, seconds double precision, reason text, detail text, port_no integer
 -- VIEW pub.port: Every port with its station and site; discovered = not registered yet, so in no statement; port
 --     text, station text, number integer, site text, site_name text, time_zone text, lat double precision, lon double
 --     precision, owner text, kind text, rated_w real, phases integer, model text, firmware text, protocol text,
 --     heartbeat_s real, commissioned_at timestamp with time zone, retired_at timestamp with time zone, discovered
 --     boolean, port_no integer
+-- VIEW pub.port_now: Every charging port in service as it is now: state, rolling uptime, open incidents, its most
+--     urgent order; port text, station text, number integer, site text, site_name text, lat double precision, lon
+--     double precision, kind text, rated_w real, model text, firmware text, protocol text, discovered boolean, state
+--     text, reason text, detail text, since timestamp with time zone, at timestamp with time zone, up_1h real, up_24h
+--     real, up_7d real, up_30d real, observed_s_30d real, incidents integer, severity text, work_order text,
+--     work_order_state text, port_no integer
 -- VIEW pub.reading: Readings as told: V, A, W, Wh, %, degC, 1/min; null = not told; port text, at timestamp with time
 --     zone, voltage real, voltage_l1 real, voltage_l2 real, voltage_l3 real, current real, current_l1 real,
 --     current_l2 real, current_l3 real, power real, power_offered real, current_offered real, current_requested real,
@@ -756,6 +775,9 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 -- VIEW pub.uptime_rolling: Share of observed time that a port was up, hour by hour, over 1 h, 24 h, 7 d, 30 d; port
 --     text, at timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real,
 --     observed_s_30d real
+-- VIEW pub.visit: Attempts of one driver at one station close after one another, and whether the first one worked; by
+--     UTC day; day date, site text, station text, port text, model text, firmware text, started_at timestamp with
+--     time zone, ended_at timestamp with time zone, attempts integer, energy_wh double precision, outcome text
 -- VIEW pub.work_order: What somebody does about an incident, how soon, and where it stands; number text, port text,
 --     station text, site text, family text, priority text, state text, source text, what text, why text, bring
 --     text[], checks text[], onset_at timestamp with time zone, opened_at timestamp with time zone, respond_by
@@ -765,15 +787,19 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 
 -- edition: plain
 CREATE INDEX anomaly_score_at ON anomaly_score USING brin (at) WITH (autosummarize='on');
+CREATE INDEX audit_sum_hour ON audit_sum USING brin (hour) WITH (autosummarize='on', pages_per_range='32');
 CREATE INDEX event_times ON event USING brin (at, received_at) WITH (autosummarize='on');
 CREATE INDEX reading_1m_at ON reading_1m USING brin (at) WITH (autosummarize='on');
 CREATE INDEX reading_other_times ON reading_other USING brin (at, received_at) WITH (autosummarize='on');
 CREATE INDEX reading_times ON reading USING brin (at, received_at) WITH (autosummarize='on');
+CREATE INDEX uptime_rolling_at ON uptime_rolling USING brin (at) WITH (autosummarize='on', pages_per_range='32');
 
 -- edition: timescaledb
+CREATE INDEX audit_sum_hour ON audit_sum USING brin (hour) WITH (autosummarize='on', pages_per_range='32');
 CREATE INDEX event_times ON event USING brin (at, received_at) WITH (autosummarize='on');
 CREATE INDEX reading_other_times ON reading_other USING brin (at, received_at) WITH (autosummarize='on');
 CREATE INDEX reading_times ON reading USING brin (at, received_at) WITH (autosummarize='on');
+CREATE INDEX uptime_rolling_at ON uptime_rolling USING brin (at) WITH (autosummarize='on', pages_per_range='32');
 -- HYPERTABLE anomaly_score by at, chunks of 7 days
 -- HYPERTABLE event by at, chunks of 30 days
 -- HYPERTABLE reading by at, chunks of 1 day

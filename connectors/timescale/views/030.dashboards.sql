@@ -1,0 +1,65 @@
+-- What dashboards ask, in the words of the people who read them. Columns and units: docs/views.md.
+
+CREATE VIEW pub.port_now AS
+SELECT p.port, p.station, p.number, coalesce(p.site, '(no site)') AS site, coalesce(nullif(p.site_name, ''), p.site, '(no site)') AS site_name,
+       p.lat, p.lon, p.kind, p.rated_w, p.model, p.firmware, p.protocol, p.discovered, coalesce(u.state, 'unobserved') AS state,
+       coalesce(u.reason, 'no_data') AS reason, u.detail, u.since, u.at, u.up_1h, u.up_24h, u.up_7d, u.up_30d, u.observed_s_30d,
+       i.incidents, i.severity, w.number AS work_order, w.state AS work_order_state, p.port_no
+FROM pub.port p
+LEFT JOIN uptime_now u USING (port_no)
+LEFT JOIN LATERAL (SELECT count(*)::int AS incidents, min(severity) AS severity FROM incident
+                   WHERE state = 'open' AND port IN (p.port, p.station || '/0')) i ON true
+LEFT JOIN LATERAL (SELECT number, state FROM work_order WHERE state NOT IN ('resolved', 'verified', 'cancelled')
+                   AND port IN (p.port, p.station || '/0') ORDER BY priority, opened_at LIMIT 1) w ON true
+WHERE p.number > 0 AND p.retired_at IS NULL;
+COMMENT ON VIEW pub.port_now IS 'Every charging port in service as it is now: state, rolling uptime, open incidents, its most urgent order';
+
+CREATE VIEW pub.outage AS
+SELECT p.port, p.station, coalesce(p.site, '(no site)') AS site, p.model, p.firmware, p.kind, o.from_at, nullif(o.to_at, 'infinity') AS to_at,
+       extract(epoch FROM least(o.to_at, u.at) - o.from_at)::float8 AS seconds, o.reason, o.detail, p.port_no
+FROM (SELECT port_no, min(from_at) AS from_at, max(coalesce(to_at, 'infinity')) AS to_at, (array_agg(reason ORDER BY from_at))[1] AS reason,
+             (array_agg(detail ORDER BY from_at))[1] AS detail
+      FROM (SELECT *, sum(begins) OVER (PARTITION BY port_no ORDER BY from_at) AS run
+            FROM (SELECT *, (lag(to_at) OVER (PARTITION BY port_no ORDER BY from_at) IS DISTINCT FROM from_at)::int AS begins
+                  FROM availability WHERE state = 'down') marked) numbered
+      GROUP BY port_no, run) o
+JOIN pub.port p USING (port_no) LEFT JOIN uptime_now u USING (port_no)
+WHERE p.number > 0;
+COMMENT ON VIEW pub.outage IS 'Times without service: down intervals that follow each other at once are one outage, under its first reason';
+
+CREATE VIEW pub.visit AS
+SELECT day, site, station, (array_agg(port ORDER BY started_at))[1] AS port, model, (array_agg(firmware ORDER BY started_at))[1] AS firmware,
+       min(started_at) AS started_at, max(ended_at) AS ended_at, count(*)::int AS attempts, sum(energy_wh) AS energy_wh,
+       CASE WHEN (array_agg(outcome ORDER BY started_at))[1] = 'success' THEN 'first_attempt_success'
+            WHEN (array_agg(outcome ORDER BY started_at DESC))[1] = 'success' THEN 'troubled_success' ELSE 'failed' END AS outcome
+FROM (SELECT *, count(*) FILTER (WHERE pause IS NULL OR pause > gap) OVER (PARTITION BY day, station, who ORDER BY started_at, port) AS visit
+      FROM (SELECT c.*, p.port, p.station, p.model, p.firmware, coalesce(p.site, '(no site)') AS site, coalesce(c.token, p.port) AS who,
+                   CASE WHEN c.token IS NULL THEN interval '2 minutes' ELSE interval '30 minutes' END AS gap,
+                   c.started_at - lag(c.ended_at) OVER (PARTITION BY c.day, p.station, coalesce(c.token, p.port) ORDER BY c.started_at, p.port) AS pause
+            FROM (SELECT port_no, token, outcome, started_at, ended_at, energy_wh, (started_at AT TIME ZONE 'UTC')::date AS day
+                  FROM charging_session WHERE state = 'closed') c
+            JOIN pub.port p USING (port_no)) attempt) numbered
+GROUP BY day, site, station, model, who, visit;
+COMMENT ON VIEW pub.visit IS 'Attempts of one driver at one station close after one another, and whether the first one worked; by UTC day';
+
+CREATE VIEW pub.alert AS
+SELECT i.alert_id, i.revision, i.body ->> 'port' AS port, i.subject, i.body ->> 'family' AS family, i.body ->> 'kind' AS kind,
+       i.body ->> 'severity' AS severity, i.body ->> 'state' AS state, (i.body ->> 'onset_at')::timestamptz AS onset_at,
+       (i.body ->> 'raised_at')::timestamptz AS raised_at, (i.body ->> 'cleared_at')::timestamptz AS cleared_at, i.said_at, i.received_at,
+       i.historic, (i.body ->> 'score')::float8 AS score, (i.body ->> 'probability')::float8 AS probability, i.body ->> 'text' AS text,
+       i.body ->> 'source' AS source, i.incident_id
+FROM inbox i;
+COMMENT ON VIEW pub.alert IS 'Every revision of every alert that control took';
+
+CREATE VIEW pub.alert_reject AS
+SELECT topic, shard, origin, received_at, key, reason, detail FROM inbox_reject;
+COMMENT ON VIEW pub.alert_reject IS 'Records of the alert topic that control set aside, and why';
+
+CREATE VIEW pub.flow_state AS
+SELECT flow, newest_at, extract(epoch FROM clock_timestamp() - newest_at)::float8 AS age_s
+FROM (SELECT 'store' AS flow, (SELECT max(at) FROM reading_1m WHERE at > now() - interval '1 day') AS newest_at
+      UNION ALL SELECT 'uptime', (SELECT max(at) FROM uptime_now)
+      UNION ALL SELECT 'anomaly', (SELECT max(at) FROM anomaly_score WHERE at > now() - interval '1 day')
+      UNION ALL SELECT 'sessions', (SELECT max(started_at) FROM charging_session WHERE started_at > now() - interval '1 day')
+      UNION ALL SELECT 'control', (SELECT max(received_at) FROM inbox)) newest;
+COMMENT ON VIEW pub.flow_state IS 'The newest time that each flow has written about; null: nothing for a day (control: ever)';
