@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from chargewell.dashboards_command import app as dashboards
 from chargewell.settings import CONFIG_VARIABLE, Settings, SettingsFileError, load
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ assets = typer.Typer(help="The registry: sites, stations, ports, connectors, tar
 app.add_typer(assets, name="assets")
 bench = typer.Typer(help="Measure: speed beside rivals, accuracy on labelled data.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
+app.add_typer(dashboards, name="dashboards")
 
 screen = Console()
 errors = Console(stderr=True)
@@ -246,6 +248,30 @@ def bench_failure(data: Annotated[Path, typer.Option(help="Folder with the publi
     from chargewell.bench.failure import run
 
     run(data)
+
+
+@bench.command("chargers")
+def bench_chargers(
+    world: Annotated[str, typer.Option(help="judging, or tuning: other seeds and other physics")] = "judging",
+    ports: Annotated[int, typer.Option(min=20, help="Ports of each fleet; five fleets are simulated")] = 80,
+    days: Annotated[float, typer.Option(min=22, help="Days of each fleet; ports learn for the first fourteen")] = 32,
+    rivals: Annotated[bool, typer.Option(help="Let the rivals watch too")] = True,
+) -> None:
+    """Labelled faults in simulated fleets: what is found, how early, with the right cause, at what price in false alerts."""
+    from chargewell.bench.chargers.command import run
+
+    run(world=world, stations=max(10, ports // 2), days=days, rivals=rivals, console=screen)
+
+
+@bench.command("detectors")
+def bench_detectors(
+    seconds: Annotated[float, typer.Option(help="CPU seconds a measurement")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; the median is quoted")] = 3,
+) -> None:
+    """Speed of the anomaly operator from 100 to 100,000 ports, and bytes a port."""
+    from chargewell.bench.detectors import run
+
+    run(seconds=seconds, repeats=repeats, console=screen)
 
 
 def _settings() -> Settings:

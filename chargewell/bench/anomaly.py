@@ -20,8 +20,6 @@ from rich.console import Console
 from rich.table import Table
 
 from models.anomaly.detector import DEFAULT, Detector, Scores, detectors
-from models.anomaly.operator import AnomalyOperator
-from models.columns import Batch, Floats, Readings
 
 SCORERS: Final = ("heldout_io", "score_nab", "score_skab")
 _PORTS, _CHANNELS, _ROUNDS = 1_000, 3, 700
@@ -56,9 +54,7 @@ def run(data: Path, console: Console | None = None) -> list[Result]:
         for split in nab.splits():
             for name, cls in detectors().items():
                 results.append(Result(name, split, **_nab(nab, cls, split), **_skab(skab, cls, split), **_cost(cls)))
-    console = console or Console()
-    _show(results, console)
-    _show_speed(console)
+    _show(results, console or Console())
     return results
 
 
@@ -129,39 +125,6 @@ def _cost(cls: type[Detector]) -> dict[str, Any]:
         if i >= _ROUNDS - 200:
             spent, rows = spent + time.process_time() - began, rows + _PORTS
     return {"us_per_reading": 1e6 * spent / rows, "bytes_per_port": detector.bytes_per_port()}
-
-
-def speed(ports: int, rows: int, seconds: float = 2.0) -> float:
-    """Readings/s (CPU time) of the anomaly operator in `on_batch`: DC ports at one reading a second, three channels."""
-    operator, rng = AnomalyOperator(), np.random.default_rng(0)
-    spent, done, n = 0.0, 0, 0
-    while spent < seconds:
-        index = np.arange(n, n + rows)
-        port, at = index % ports, 1_767_225_600_000_000 + index // ports * 1_000_000
-        there, place = np.unique(port, return_inverse=True)
-        usual = {"voltage": 400.0, "current": 100.0, "temp_connector": 40.0}
-        channels: dict[str, Floats] = {
-            name: (v + rng.standard_normal(rows)).astype(np.float32) for name, v in usual.items()
-        }
-        readings = Readings(place.astype(np.int32), at, at, index, index, np.zeros(rows, np.uint8), channels)
-        names = [f"S{p // 2:05d}/{p % 2 + 1}" for p in there.tolist()]
-        began = time.process_time()
-        operator.on_batch(Batch(0, n, n + rows - 1, int(at[-1]), names, readings))
-        if n >= 6 * ports:  # ports are known and ticks close
-            spent, done = spent + time.process_time() - began, done + rows
-        n += rows
-    return done / spent
-
-
-def _show_speed(console: Console) -> None:
-    table = Table(
-        title=f"Anomaly operator, three channels, {AnomalyOperator().bytes_per_port()} bytes a port: readings/s on one core"
-    )
-    for column in ("ports", "batches of 2,000", "batches of 20,000"):
-        table.add_column(column, justify="right")
-    for ports in (100, 1_000, 10_000, 100_000):
-        table.add_row(f"{ports:,}", *(f"{speed(ports, rows):,.0f}" for rows in (2_000, 20_000)))
-    console.print(table)
 
 
 def _show(results: list[Result], console: Console) -> None:

@@ -1,0 +1,1 @@
+"""The charger-fault benchmark: simulated fleets with labelled faults, what finds them, how early, and at what price in false alerts."""

@@ -1,0 +1,100 @@
+"""The command `bench chargers`: a trial in four seasons and a healthy one, the operator and its rivals on the same fleets, one table."""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+
+from chargewell.bench.chargers.cases import STATED
+from chargewell.bench.chargers.report import show
+from chargewell.bench.chargers.watch import OPERATOR, Watched, failing, healthy
+from chargewell.bench.chargers.worlds import SEASONS, TRIALS
+from models.anomaly.detector import detectors
+from models.evaluation.modes import Judged, Said, judge
+from models.evaluation.rivals import Table, follow, level_for, limits, told
+
+RATE: Final = 0.1
+"""Alerts about nothing per port and month that are allowed."""
+LEVELS: Final = {"cusum": 1.0, "mewma": 1.0, "half_space": 4.0}
+"""Levels of the rivals: those at which they raise `RATE` on the fleets of the tuning world."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a trial came to, by who watched: judged on the fleets with faults, and alerts on the healthy one per port and month."""
+
+    trial: str
+    judged: dict[str, Judged]
+    healthy: dict[str, float]
+    fleets: list[Watched]
+    calm: Watched
+
+
+def run(
+    *, world: str = "judging", stations: int = 60, days: float = 36, workers: int = 2, rivals: bool = True,
+    console: Console | None = None,
+) -> Result:  # fmt: skip
+    """Run a trial and print the table. ValueError for a world that is not known or too few days.
+
+    40 stations (80 ports a fleet) over 32 days are 23 million readings: some minutes on two cores.
+    """
+    if world not in TRIALS:
+        raise ValueError(f"there is no world {world!r}: use one of {', '.join(TRIALS)}")
+    console, began = console or Console(), time.monotonic()
+    trial = TRIALS[world]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        calm = pool.submit(healthy, trial, stations, days)
+        fleets = [pool.submit(failing, trial, season, stations, days) for season in range(len(SEASONS))]
+        done = [f.result() for f in fleets]
+        names = ("limits", *LEVELS) if rivals else ()
+        asked = {name: pool.submit(_rival, name, [*done, calm.result()], LEVELS.get(name, 0.0)) for name in names}
+        said = {name: one.result() for name, one in asked.items()}
+    everything = [*done, calm.result()]
+    said = {OPERATOR: [f.said for f in everything], **said}
+    judged = {name: _judged(done, rows) for name, rows in said.items()}
+    months = calm.result().port_days / 30.4375
+    result = Result(world, judged, {name: len(rows[-1]) / months for name, rows in said.items()}, done, calm.result())
+    show(result, STATED, time.monotonic() - began, console)
+    return result
+
+
+def _judged(fleets: Sequence[Watched], said: Sequence[Sequence[Said]]) -> Judged:
+    parts = [judge(f.cases, s, f.port_days) for f, s in zip(fleets, said, strict=False)]
+    return Judged(
+        [o for p in parts for o in p.outcomes], [s for p in parts for s in p.false], sum(p.port_months for p in parts)
+    )
+
+
+def _rival(name: str, fleets: Sequence[Watched], level: float) -> list[list[Said]]:
+    tables = [table(f) for f in fleets]
+    if name == "limits":
+        return [limits(t) for t in tables]
+    return [told(t, follow(detectors()[name], t), level) for t in tables]
+
+
+def table(fleet: Watched) -> Table:
+    """The minutes of a fleet as its rivals are given them."""
+    return Table(*fleet.minutes.columns(), fleet.ports)
+
+
+def tuned_level(name: str, fleets: Sequence[Watched]) -> float:
+    """The level of a rival at which the rows without faults give `RATE` alerts per port and month."""
+    tables = [(t, follow(detectors()[name], t)) for t in map(table, fleets)]
+    quiet = {i: ~_faulty(t, f) for i, ((t, _), f) in enumerate(zip(tables, fleets, strict=True))}
+    return level_for(tables, sum(f.port_days for f in fleets) / 30.4375, RATE, quiet)
+
+
+def _faulty(t: Table, fleet: Watched):  # type: ignore[no-untyped-def]
+    import numpy as np
+
+    found = np.zeros(len(t.at), np.bool_)
+    for case in fleet.cases:
+        station, _, number = case.port.rpartition("/")
+        ports = [i for i, p in enumerate(t.names) if p == case.port or (number == "0" and p.startswith(f"{station}/"))]
+        found |= np.isin(t.port, ports) & (t.at >= case.start_us) & (t.at <= case.end_us + 600_000_000)
+    return found
