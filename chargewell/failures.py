@@ -8,6 +8,7 @@ from chargewell.extras import MissingExtraError
 from chargewell.processes import ProcessError
 from chargewell.services.provider import ServiceError
 from connectors.bytewax_io import FlowError, FlowRunningError
+from connectors.grafana.api import GrafanaError
 from connectors.kafka import KafkaError
 from connectors.mqtt import MqttError
 from connectors.timescale.public import PublicViewError
@@ -23,6 +24,7 @@ KNOWN: Final = (
     ProcessError,
     KafkaError,
     MqttError,
+    GrafanaError,
     RegistryError,
     PublicViewError,
     MissingExtraError,

@@ -19,7 +19,9 @@ from pydantic_settings import (
 )
 
 from chargewell.services.settings import ServiceSettings
+from connectors.grafana.settings import GrafanaSettings
 from connectors.kafka import KafkaSettings
+from connectors.metrics import MetricsSettings
 from connectors.mqtt import MqttSettings
 from connectors.timescale.settings import DatabaseSettings
 from control.settings import ControlSettings
@@ -84,6 +86,8 @@ class Settings(BaseSettings):
     )
     flows: Annotated[FlowSettings, Field(description="The dataflows")] = FlowSettings()
     control: Annotated[ControlSettings, Field(description="The control service")] = ControlSettings()
+    metrics: Annotated[MetricsSettings, Field(description="Metrics for Prometheus")] = MetricsSettings()
+    grafana: Annotated[GrafanaSettings, Field(description="Grafana")] = GrafanaSettings()
     simulator: Annotated[SimulatorSettings, Field(description="The simulated network")] = SimulatorSettings()
 
     @model_validator(mode="after")

@@ -723,8 +723,8 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 --     with time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
 -- VIEW pub.finding: What technicians found and did; work_order text, port text, at timestamp with time zone, found
 --     boolean, family text, mechanism text, cause text, activity text, part text, note text
--- VIEW pub.flow_state: The newest time that each flow has written about; null: nothing for a day (control: ever);
---     flow text, newest_at timestamp with time zone, age_s double precision
+-- VIEW pub.flow_state: The newest time that each flow has written about; null: nothing for three hours (uptime,
+--     control: ever); flow text, newest_at timestamp with time zone, age_s double precision
 -- VIEW pub.incident: One cause at one port or station, with why we think so; incident_id uuid, port text, station
 --     text, site text, family text, severity text, state text, source text, history boolean, onset_at timestamp with
 --     time zone, opened_at timestamp with time zone, closed_at timestamp with time zone, closed_because text, why

@@ -57,9 +57,8 @@ COMMENT ON VIEW pub.alert_reject IS 'Records of the alert topic that control set
 
 CREATE VIEW pub.flow_state AS
 SELECT flow, newest_at, extract(epoch FROM clock_timestamp() - newest_at)::float8 AS age_s
-FROM (SELECT 'store' AS flow, (SELECT max(at) FROM reading_1m WHERE at > now() - interval '1 day') AS newest_at
+FROM (SELECT 'store' AS flow, (SELECT max(at) FROM reading_1m WHERE at > now() - interval '3 hours') AS newest_at
       UNION ALL SELECT 'uptime', (SELECT max(at) FROM uptime_now)
-      UNION ALL SELECT 'anomaly', (SELECT max(at) FROM anomaly_score WHERE at > now() - interval '1 day')
-      UNION ALL SELECT 'sessions', (SELECT max(started_at) FROM charging_session WHERE started_at > now() - interval '1 day')
+      UNION ALL SELECT 'anomaly', (SELECT max(at) FROM anomaly_score WHERE at > now() - interval '3 hours')
       UNION ALL SELECT 'control', (SELECT max(received_at) FROM inbox)) newest;
-COMMENT ON VIEW pub.flow_state IS 'The newest time that each flow has written about; null: nothing for a day (control: ever)';
+COMMENT ON VIEW pub.flow_state IS 'The newest time that each flow has written about; null: nothing for three hours (uptime, control: ever)';

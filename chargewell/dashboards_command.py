@@ -1,0 +1,91 @@
+"""`chargewell dashboards push|check|write`: the dashboards into Grafana, compared with it, or into files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from chargewell.settings import Settings, load
+
+app = typer.Typer(help="Grafana: dashboards, alert rules and the data source, from code.", no_args_is_help=True)
+screen = Console()
+
+
+@app.command()
+def push() -> None:
+    """Bring Grafana (settings grafana.*) to what the code says; what is as it should be is not touched."""
+    from connectors.grafana.api import Grafana
+    from dashboards import alert_rules, sql
+    from dashboards.files import all_json, rules_json
+
+    settings = load()
+    grafana = Grafana(settings.grafana)
+    _told(f"Grafana {grafana.version()}", str(settings.grafana.url))
+    _told("folder", alert_rules.FOLDER, grafana.folder(alert_rules.FOLDER_UID, alert_rules.FOLDER))
+    _told("data source", sql.SOURCE_UID, grafana.source(sql.SOURCE_UID, sql.SOURCE_TYPE))
+    for uid, dashboard in all_json(control_url(settings)).items():
+        _told("dashboard", uid, grafana.dashboard(dashboard, alert_rules.FOLDER_UID))
+    for rule in rules_json():
+        _told("alert rule", rule["uid"], grafana.rule(rule))
+    problem = grafana.source_problem(sql.SOURCE_UID)
+    if problem is not None:
+        _told(problem)
+        raise typer.Exit(1)
+
+
+@app.command()
+def check() -> None:
+    """Say where Grafana differs from the code. Exit status 1 if it does, or if the data source does not answer."""
+    from connectors.grafana.api import Grafana
+    from dashboards import sql
+    from dashboards.files import all_json, rules_json
+
+    settings = load()
+    grafana = Grafana(settings.grafana)
+    _told(f"Grafana {grafana.version()}", str(settings.grafana.url))
+    problems = []
+    for uid, dashboard in all_json(control_url(settings)).items():
+        state = grafana.dashboard_state(dashboard)
+        problems += [] if state is None else [f"dashboard {uid}: {_words(state)}"]
+    for rule in rules_json():
+        state = grafana.rule_state(rule)
+        problems += [] if state is None else [f"alert rule {rule['uid']}: {_words(state)}"]
+    source = grafana.source_problem(sql.SOURCE_UID)
+    problems += [] if source is None else [source]
+    for problem in problems:
+        _told(problem)
+    if problems:
+        _told("run `chargewell dashboards push` to bring Grafana up to date")
+        raise typer.Exit(1)
+    _told("all dashboards and alert rules are as the code says, and the data source answers")
+
+
+@app.command()
+def write(
+    dashboards: Annotated[Path, typer.Option(help="Folder for the dashboards")] = Path("dashboards"),
+    deploy: Annotated[Path, typer.Option(help="Folder with Grafana's provisioning files")] = Path("deploy/grafana"),
+    control: Annotated[str | None, typer.Option(help="Address of the control pages; else the default one")] = None,
+) -> None:
+    """Write the dashboards and alert rules as files, for Grafana's provisioning."""
+    from dashboards.files import write as write_files
+    from dashboards.variables import DEFAULT_CONTROL_URL
+
+    written = write_files(dashboards, deploy, control or DEFAULT_CONTROL_URL)
+    for path in written:
+        _told("written", str(path))
+    if not written:
+        _told("all files are as the code says")
+
+
+def control_url(settings: Settings) -> str:
+    """Where people reach the control pages."""
+    return str(settings.control.public_url).rstrip("/")
+
+
+def _words(state: str) -> str:
+    return state if state == "missing" else f"differs at {state}"
+
+
+def _told(*words: str) -> None:
+    screen.print(*words, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Grafana: its settings, and its HTTP API through grafana-client."""
