@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from chargewell.bench.latency import latency
-from chargewell.bench.load import fill
+from chargewell.bench.load import enter_ports, fill
+from chargewell.bench.rivals import TABLES
 from chargewell.bench.sink import sink_ratio
-from chargewell.bench.stage import TABLE
 from chargewell.deployment import prepare
 from chargewell.services import start_all
 from chargewell.settings import CONFIG_VARIABLE, Settings, write
@@ -44,6 +44,7 @@ def run(settings: Settings, *, seconds: float, repeats: int, console: Console) -
             mine = at_services(settings, services, data_dir=folder / "data")
             write(mine, folder / "settings.toml")
             prepare(mine)
+            enter_ports(mine.database)
             until = fill(mine.kafka, readings)
             console.print(f"{readings:,} readings of 2,000 ports are in {mine.kafka.topics.raw}")
             _write_load(mine, folder, until)
@@ -79,11 +80,7 @@ def _empty(settings: Settings) -> None:
             "TRUNCATE reading, reading_other, reading_1m, event, reject, charging_session, availability, uptime_rolling, "
             "uptime_now, uptime_daily, anomaly_score, flow_progress, audit_recent, audit_sum"
         )
-        conn.execute(f"DROP TABLE IF EXISTS {TABLE}")
-        conn.execute(
-            f"CREATE TABLE {TABLE} (port int4, at timestamptz, voltage float4, current float4, temp_connector float4, "
-            "PRIMARY KEY (port, at))"
-        )
+        conn.execute(TABLES)
 
 
 def _stage(stage: str, folder: Path) -> dict[str, Any]:

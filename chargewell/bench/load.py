@@ -1,15 +1,35 @@
 """The load of the chain benchmark: canonical readings of many ports in `ev.raw`, as a bridge would have written them."""
 
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import orjson
 
 from connectors.kafka import KafkaSettings, Producer, ends, ensure_topics
+from connectors.timescale import registry
+from connectors.timescale.pool import connect
+from connectors.timescale.settings import DatabaseSettings
+from schemas.assets import Port, Registry, Site, Station
 from schemas.telemetry import encode_cw
 
 PORTS = 2_000
 STEP_MS = 1_000
+
+
+def enter_ports(database: DatabaseSettings) -> None:
+    """The ports of the load as DC ports of the registry, as a network's are."""
+    names = [f"BENCH-{i:04d}" for i in range(PORTS // 2)]
+    since = datetime(2025, 1, 1, tzinfo=UTC)
+    network = Registry(
+        site=(Site(site="BENCH", time_zone="UTC", valid_from=since),),
+        station=tuple(Station(station=name, site="BENCH", valid_from=since) for name in names),
+        port=tuple(
+            Port(station=name, number=n, kind="dc", rated_w=150_000, valid_from=since) for name in names for n in (1, 2)
+        ),
+    )
+    with connect(database) as conn:
+        registry.store(conn, network)
 
 
 def fill(kafka: KafkaSettings, readings: int, seed: int = 1) -> dict[int, int]:

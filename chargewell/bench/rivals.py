@@ -1,29 +1,39 @@
-"""Flows as one would write them otherwise, doing the part of our work that they are built for: decode and check each reading,
-a running score per port, minute means, rows into the same table. They do no sessions, no uptime, no rejects, no account.
+"""Flows as one would write them otherwise, doing the work of normalise, store and a detector: header and payload read and
+checked, a record of each reading for other readers, a running score per port and channel, a row a reading, a row a
+port-minute with mean, least and greatest of three channels and the score. They do no sessions, no uptime, no rejects, no
+account of lines and no features of physics, which the fused flow does as well.
 
 `idiomatic` follows the engine's own documentation: one object an item, validated by pydantic, windows by `fold_window`.
 `best_per_item` is the fastest per-item flow we could write: msgspec, one keyed batch step for score and minutes, COPY.
 """
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import bytewax.operators as op
 import bytewax.operators.windowing as win
-import confluent_kafka as ck
 import msgspec
-import psycopg
 from bytewax.dataflow import Dataflow
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.operators.windowing import EventClock, TumblingWindower
-from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from pydantic import BaseModel, ConfigDict
 
-from connectors.kafka import KafkaSettings, consumer
+from chargewell.bench.rivals_io import EPOCH, CopySink, CopyTable, KafkaItems, Raw, RecordItems
+from connectors.kafka import KafkaSettings
 
-DECAY = 0.01
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DECAY: Final = 0.01
+READINGS: Final = "bench_reading"
+MINUTES: Final = "bench_minute"
+TABLES: Final = f"""
+DROP TABLE IF EXISTS {READINGS}, {MINUTES};
+CREATE TABLE {READINGS} (port int4, at timestamptz, received_at timestamptz, voltage float4, current float4,
+    temp_connector float4, PRIMARY KEY (port, at));
+CREATE TABLE {MINUTES} (port int4, at timestamptz, n int4, voltage_mean float4, voltage_min float4, voltage_max float4,
+    current_mean float4, current_min float4, current_max float4, temp_connector_mean float4, temp_connector_min float4,
+    temp_connector_max float4, score float4, PRIMARY KEY (port, at));
+"""
+_WIDEST: Final = 1e30
 
 
 class Reading(BaseModel):
@@ -38,7 +48,7 @@ class Reading(BaseModel):
     temp_connector: float | None = None
 
 
-class FastReading(msgspec.Struct, forbid_unknown_fields=True):
+class FastReading(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The same for msgspec."""
 
     port: int
@@ -48,128 +58,112 @@ class FastReading(msgspec.Struct, forbid_unknown_fields=True):
     temp_connector: float | None = None
 
 
-class _Part(StatefulSourcePartition[Any, int]):
-    def __init__(self, settings: KafkaSettings, topic: str, partition: int, until: int, resume: int | None) -> None:
-        self._client = consumer(settings, "rival")
-        self._next, self._until = resume or 0, until
-        self._client.assign([ck.TopicPartition(topic, partition, self._next)])
+class Record(msgspec.Struct, gc=False):
+    """A normalised reading, for those who read on."""
 
-    def next_batch(self) -> list[tuple[str, bytes]]:
-        if self._next >= self._until:
-            raise StopIteration
-        messages = self._client.consume(10_000, 0.05)
-        if messages:
-            self._next = (messages[-1].offset() or 0) + 1
-        return [(key.decode(), m.value() or b"") for m in messages if (key := m.key())]  # heartbeats have no key
-
-    def snapshot(self) -> int:
-        return self._next
-
-    def close(self) -> None:
-        self._client.close()
+    port: str
+    at: int
+    received_at: int
+    voltage: float | None
+    current: float | None
+    temp_connector: float | None
 
 
-class KafkaItems(FixedPartitionedSource[Any, int]):
-    """(station, payload) items of a topic up to given offsets, one consumer a partition, large polls."""
-
-    def __init__(self, settings: KafkaSettings, topic: str, until: dict[int, int]) -> None:
-        self._settings, self._topic, self._until = settings, topic, until
-
-    def list_parts(self) -> list[str]:
-        """The partitions that have something."""
-        return [str(p) for p in self._until]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _Part:
-        """A consumer of its own."""
-        return _Part(self._settings, self._topic, int(for_part), self._until[int(for_part)], resume_state)
+Minute = tuple[int, list[Any]]
+"""(minute, [n, largest score, and sum, least, greatest of each channel])."""
 
 
-class _CopyPart(StatefulSinkPartition[Any, None]):
-    """Rows by COPY, gathered to batches of 20,000 and at each epoch; duplicates after a restart are not its concern."""
-
-    def __init__(self, dsn: str, table: str) -> None:
-        self._conn = psycopg.connect(dsn, autocommit=True)
-        self._table = table
-        self._numbers: dict[str, int] = {}
-        self._rows: list[tuple[Any, ...]] = []
-
-    def write_batch(self, values: list[tuple[str, Any]]) -> None:
-        self._rows.extend(values)
-        if len(self._rows) >= 20_000:
-            self._flush()
-
-    def snapshot(self) -> None:
-        self._flush()
-
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        with self._conn.cursor().copy(
-            f"COPY {self._table} (port, at, voltage, current, temp_connector) FROM STDIN (FORMAT BINARY)"
-        ) as copy:
-            copy.set_types(["int4", "timestamptz", "float4", "float4", "float4"])
-            for station, r in self._rows:
-                number = self._numbers.setdefault(f"{station}/{r.port}", len(self._numbers))
-                at = _EPOCH + timedelta(milliseconds=r.at)
-                copy.write_row((number, at, r.voltage, r.current, r.temp_connector))
-        self._rows = []
-
-
-class CopySink(FixedPartitionedSink[Any, None]):
-    """Rows into `table`."""
-
-    def __init__(self, dsn: str, table: str) -> None:
-        self._dsn, self._table = dsn, table
-
-    def list_parts(self) -> list[str]:
-        """One connection."""
-        return ["rows"]
-
-    def part_fn(self, item_key: str) -> int:
-        """All keys are that one."""
-        return 0
-
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _CopyPart:
-        """The connection, made here."""
-        return _CopyPart(self._dsn, self._table)
-
-
-def _score(state: tuple[float, float] | None, value: float) -> tuple[tuple[float, float], float]:
-    if state is None:
-        return (value, 1.0), 0.0
-    mean, variance = state
-    error = value - mean
-    return (mean + DECAY * error, (1 - DECAY) * (variance + DECAY * error * error)), error / (variance**0.5 + 1e-9)
-
-
-def idiomatic(settings: KafkaSettings, topic: str, until: dict[int, int], dsn: str, table: str) -> Dataflow:
+def idiomatic(kafka: KafkaSettings, until: dict[int, int], dsn: str, namespace: str) -> Dataflow:
     """Per-item pydantic with `stateful_map` and `fold_window`."""
     flow = Dataflow("idiomatic")
-    items = op.input("in", flow, KafkaItems(settings, topic, until))
-    readings = op.map("decode", items, lambda kv: (kv[0], Reading.model_validate_json(kv[1])))
-    keyed = op.key_on("port", readings, lambda kv: f"{kv[0]}/{kv[1].port}")
-    scored = op.stateful_map("score", keyed, lambda s, kv: _score(s, kv[1].current or 0.0))
-    op.inspect_debug("hot", op.filter("far", scored, lambda kv: abs(kv[1]) > 1e9))
+    items = op.input("in", flow, KafkaItems(kafka, kafka.topics.raw, until))
+    records = op.map("decode", items, lambda raw: _record(raw, Reading.model_validate_json(raw[2])))
+    keyed = op.key_on("port", records, lambda r: r.port)
+    scored = op.stateful_map("score", keyed, _scored)
     clock: EventClock[Any] = EventClock(
-        ts_getter=lambda kv: _EPOCH + timedelta(milliseconds=kv[1].at), wait_for_system_duration=timedelta(seconds=10)
+        ts_getter=lambda item: _time(item[0].at), wait_for_system_duration=timedelta(seconds=10)
     )
-    windower = TumblingWindower(length=timedelta(minutes=1), align_to=_EPOCH)
-    win.fold_window(
-        "minutes",
-        keyed,
-        clock,
-        windower,
-        lambda: [0, 0.0, 1e30, -1e30],
-        _fold,
-        lambda a, b: [a[0] + b[0], a[1] + b[1], min(a[2], b[2]), max(a[3], b[3])],
-    )
-    op.output("rows", op.key_on("one", readings, lambda _kv: "rows"), CopySink(dsn, table))
+    windower = TumblingWindower(length=timedelta(minutes=1), align_to=EPOCH)
+    minutes = win.fold_window("minutes", scored, clock, windower, _nothing, _fold, _both)
+    closed = op.map("closed", minutes.down, lambda kv: (kv[0], (int(kv[1][0]), kv[1][1])))
+    _outputs(records, closed, kafka, dsn, namespace)
     return flow
 
 
-def _fold(acc: list[float], kv: tuple[str, Reading]) -> list[float]:
-    value = kv[1].current or 0.0
-    return [acc[0] + 1, acc[1] + value, min(acc[2], value), max(acc[3], value)]
+def best_per_item(kafka: KafkaSettings, until: dict[int, int], dsn: str, namespace: str) -> Dataflow:
+    """msgspec, `stateful_batch` keyed by port, COPY."""
+    decode = msgspec.json.Decoder(FastReading).decode
+    flow = Dataflow("best_per_item")
+    items = op.input("in", flow, KafkaItems(kafka, kafka.topics.raw, until))
+    records = op.flat_map_batch("decode", items, lambda batch: [_record(raw, decode(raw[2])) for raw in batch])
+    keyed: KeyedStream[Record] = op.flat_map_batch("port", records, lambda batch: [(r.port, r) for r in batch])
+    _outputs(records, op.stateful_batch("score", keyed, _Port), kafka, dsn, namespace)
+    return flow
+
+
+def _outputs(records: Any, minutes: Any, kafka: KafkaSettings, dsn: str, namespace: str) -> None:
+    encode = msgspec.json.Encoder().encode
+    said = op.flat_map_batch("said", records, lambda batch: [("one", (r.port.encode(), encode(r))) for r in batch])
+    op.output("telemetry", said, RecordItems(kafka, kafka.topics.telemetry))
+    readings = CopyTable(
+        f"{namespace}.{READINGS}",
+        "port, at, received_at, voltage, current, temp_connector",
+        ["int4", "timestamptz", "timestamptz", "float4", "float4", "float4"],
+    )
+    rows = op.flat_map_batch("rows", records, lambda batch: [("one", r) for r in batch])
+    op.output("reading-rows", rows, CopySink(dsn, readings, _reading_row))
+    spans = ", ".join(
+        f"{c}_{what}" for c in ("voltage", "current", "temp_connector") for what in ("mean", "min", "max")
+    )
+    table = CopyTable(
+        f"{namespace}.{MINUTES}", f"port, at, n, {spans}, score", ["int4", "timestamptz", "int4", *["float4"] * 10]
+    )
+    op.output("minute-rows", op.map("minute", minutes, lambda kv: ("one", kv)), CopySink(dsn, table, _minute_row))
+
+
+def _record(raw: Raw, r: Reading | FastReading) -> Record:
+    return Record(f"{raw[0]}/{r.port}", r.at, raw[1], r.voltage, r.current, r.temp_connector)
+
+
+def _scored(state: list[Any] | None, r: Record) -> tuple[list[Any], tuple[Record, float]]:
+    """The largest score of the channels of `r`: errors from a running mean in units of a running deviation."""
+    state = state or [None, None, None]
+    worst = 0.0
+    for i, value in enumerate((r.voltage, r.current, r.temp_connector)):
+        if value is not None:
+            mean, variance = state[i] or (value, 1.0)
+            error = value - mean
+            state[i] = mean + DECAY * error, (1 - DECAY) * (variance + DECAY * error * error)
+            worst = max(worst, abs(error) / (variance**0.5 + 1e-9))
+    return state, (r, worst)
+
+
+def _nothing() -> list[Any]:
+    return [0, 0.0, *[0.0, _WIDEST, -_WIDEST] * 3]
+
+
+def _fold(acc: list[Any], item: tuple[Record, float]) -> list[Any]:
+    r, score = item
+    acc[0] += 1
+    if score > acc[1]:
+        acc[1] = score
+    place = 2
+    for value in (r.voltage, r.current, r.temp_connector):
+        if value is not None:
+            acc[place] += value
+            if value < acc[place + 1]:
+                acc[place + 1] = value
+            if value > acc[place + 2]:
+                acc[place + 2] = value
+        place += 3
+    return acc
+
+
+def _both(a: list[Any], b: list[Any]) -> list[Any]:
+    out = [a[0] + b[0], max(a[1], b[1])]
+    for i in (2, 5, 8):
+        out += [a[i] + b[i], min(a[i + 1], b[i + 1]), max(a[i + 2], b[i + 2])]
+    return out
 
 
 class _Port(StatefulBatchLogic[Any, Any, Any]):
@@ -178,49 +172,53 @@ class _Port(StatefulBatchLogic[Any, Any, Any]):
     __slots__ = ("_minute", "_state", "_sum")
 
     def __init__(self, resume: Any) -> None:
-        state: Any = resume or ([None, None, None], -1, [0, 0.0, 1e30, -1e30])
+        state: Any = resume or ([None, None, None], -1, _nothing())
         self._state: list[Any] = state[0]
         self._minute: int = state[1]
-        self._sum: list[float] = state[2]
+        self._sum: list[Any] = state[2]
 
-    def on_batch(self, values: list[FastReading]) -> tuple[list[Any], bool]:
-        out: list[Any] = []
-        state, total, minute = self._state, self._sum, self._minute
+    def on_batch(self, values: list[Record]) -> tuple[Iterable[Minute], bool]:
+        out: list[Minute] = []
+        state, acc = self._state, self._sum
         for r in values:
+            minute = r.at // 60_000
+            if minute != self._minute:
+                if self._minute >= 0:
+                    out.append((self._minute, acc))
+                self._minute, acc = minute, _nothing()
+            acc[0] += 1
+            place = 2
             for i, value in enumerate((r.voltage, r.current, r.temp_connector)):
                 if value is not None:
-                    state[i], z = _score(state[i], value)
-                    if z > 1e9:
-                        out.append(z)
-            at = r.at // 60_000
-            if at != minute:
-                if minute >= 0:
-                    out.append((minute, total))
-                minute, total = at, [0, 0.0, 1e30, -1e30]
-            value = r.current or 0.0
-            total[0] += 1
-            total[1] += value
-            if value < total[2]:
-                total[2] = value
-            if value > total[3]:
-                total[3] = value
-        self._sum, self._minute = total, minute
+                    mean, variance = state[i] or (value, 1.0)
+                    error = value - mean
+                    state[i] = mean + DECAY * error, (1 - DECAY) * (variance + DECAY * error * error)
+                    score = abs(error) / (variance**0.5 + 1e-9)
+                    if score > acc[1]:
+                        acc[1] = score
+                    acc[place] += value
+                    if value < acc[place + 1]:
+                        acc[place + 1] = value
+                    if value > acc[place + 2]:
+                        acc[place + 2] = value
+                place += 3
+        self._sum = acc
         return out, False
 
     def snapshot(self) -> Any:
         return self._state, self._minute, self._sum
 
 
-def best_per_item(settings: KafkaSettings, topic: str, until: dict[int, int], dsn: str, table: str) -> Dataflow:
-    """msgspec, `stateful_batch` keyed by port, COPY."""
-    decode = msgspec.json.Decoder(FastReading).decode
-    flow = Dataflow("best_per_item")
-    items = op.input("in", flow, KafkaItems(settings, topic, until))
-    readings = op.flat_map_batch("decode", items, lambda batch: [(station, decode(value)) for station, value in batch])
-    keyed: KeyedStream[FastReading] = op.flat_map_batch(
-        "port", readings, lambda batch: [(f"{station}/{r.port}", r) for station, r in batch]
-    )
-    op.inspect_debug("hot", op.filter("none", op.stateful_batch("score", keyed, _Port), lambda _x: False))
-    rows = op.flat_map_batch("one", readings, lambda batch: [("rows", item) for item in batch])
-    op.output("rows", rows, CopySink(dsn, table))
-    return flow
+def _time(millis: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+def _reading_row(numbers: dict[str, int], r: Record) -> Sequence[Any]:
+    received = EPOCH + timedelta(microseconds=r.received_at)
+    return numbers.setdefault(r.port, len(numbers)), _time(r.at), received, r.voltage, r.current, r.temp_connector
+
+
+def _minute_row(numbers: dict[str, int], item: tuple[str, Minute]) -> Sequence[Any]:
+    port, (minute, (n, score, *spans)) = item
+    means = [spans[0] / n, *spans[1:3], spans[3] / n, *spans[4:6], spans[6] / n, *spans[7:9]]
+    return numbers.setdefault(port, len(numbers)), _time(minute * 60_000), n, *means, score

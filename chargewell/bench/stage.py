@@ -26,7 +26,6 @@ from pipelines.fused import fused
 from pipelines.normalise import normalised, publish
 from pipelines.store import store
 
-TABLE: Final = "bench_reading"
 Ends = dict[int, int]
 
 
@@ -58,8 +57,7 @@ def _fused(settings: Settings, until: Ends) -> Dataflow:
 
 def _rival(make: Callable[..., Dataflow]) -> Callable[[Settings, Ends], Dataflow]:
     def build(settings: Settings, until: Ends) -> Dataflow:
-        kafka = settings.kafka
-        return make(kafka, kafka.topics.raw, until, settings.database.dsn, f"{settings.database.namespace}.{TABLE}")
+        return make(settings.kafka, until, settings.database.dsn, settings.database.namespace)
 
     return build
 
@@ -76,7 +74,7 @@ FROM_TELEMETRY: Final = ("store", "anomaly")
 
 
 def main(stage: str, folder: Path) -> dict[str, Any]:
-    """Run `stage`; recovery is on, epochs of ten seconds."""
+    """Run `stage`; recovery is on, with epochs as set."""
     settings = load()
     name = "telemetry" if stage in FROM_TELEMETRY else "raw"
     until = {int(p): end for p, end in json.loads((folder / "load.json").read_text())[name].items()}
@@ -85,7 +83,7 @@ def main(stage: str, folder: Path) -> dict[str, Any]:
     if flow is None:
         _consume(settings, until)
     else:
-        run_flow(flow, folder / "recovery" / f"{stage}-{time.time_ns()}", epoch_interval_s=10.0)
+        run_flow(flow, folder / "recovery" / f"{stage}-{time.time_ns()}", epoch_interval_s=settings.flows.epoch_s)
     return {
         "seconds": time.monotonic() - began,
         "cpu_s": time.process_time() - cpu,

@@ -37,6 +37,7 @@ class Reader:
         self._client = consumer(settings, group)
         self._starts: dict[int, int] = {}
         self._open: set[int] = set()
+        self._ended: set[int] = set()
         self._waiting: dict[int, list[ck.Message]] = {}
         self._to_commit: dict[int, int] = {}
         self._empty = 0
@@ -56,9 +57,15 @@ class Reader:
         """Whether `partition` is open here."""
         return partition in self._open
 
+    def all_ended(self, partition: int) -> bool:
+        """Whether all open partitions have been ended here, now that `partition` is; what comes for it is no longer wanted."""
+        self._ended.add(partition)
+        self._waiting.pop(partition, None)
+        return self._ended >= self._open
+
     def take(self, partition: int) -> list[ck.Message]:
         """The messages of `partition` that came since the last call; empty if none."""
-        if not self._waiting and partition == min(self._open):
+        if not self._waiting and partition == min(self._open - self._ended):
             self._fill()
         return self._waiting.pop(partition, [])
 
@@ -92,7 +99,7 @@ class Reader:
         if any(map(ck.Message.error, messages)):
             messages = [m for m in messages if check_message(m, self._client, self._settings)]
         for partition, run in groupby(messages, ck.Message.partition):
-            if partition in self._open:
+            if partition in self._open and partition not in self._ended:
                 self._waiting.setdefault(partition, []).extend(run)
         mean = sum(map(len, messages)) // max(1, len(messages)) + 1
         self._count = min(BATCH, max(1, POLL_BYTES // mean))

@@ -39,9 +39,16 @@ class Partition(StatefulSourcePartition[tuple[str, T], int], Generic[T]):
         self.closed: Callable[[Reader], None] | None = None
 
     def next_batch(self) -> list[tuple[str, T]]:
-        """At most one item. Ends when the process is asked to stop, or before the offset `until`."""
-        if stopping() or (self._until is not None and self._next >= self._until):
+        """At most one item. Ends when the process is asked to stop, or when all partitions stand before their `until`.
+
+        Each end of a partition closes an epoch, with a snapshot of everything: so they end together.
+        """
+        if stopping():
             raise StopIteration
+        if self._until is not None and self._next >= self._until:
+            if self._reader.all_ended(self._partition):
+                raise StopIteration
+            return []
         messages = self._reader.take(self._partition)
         if self._until is not None:
             messages = [m for m in messages if m.offset() < self._until]  # type: ignore[operator]
