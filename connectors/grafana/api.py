@@ -4,7 +4,8 @@ Idempotent: what is there as it should be is not touched. From Grafana 9.4 on.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from types import TracebackType
+from typing import Any, Final, Literal, Self
 
 from grafana_client.api import GrafanaApi
 from grafana_client.client import GrafanaClientError, GrafanaException
@@ -25,7 +26,7 @@ class GrafanaError(RuntimeError):
 
 
 class Grafana:
-    """One Grafana. Every method raises GrafanaError."""
+    """One Grafana; a context manager that ends the connection. Every method raises GrafanaError."""
 
     def __init__(self, settings: GrafanaSettings) -> None:
         self._settings = settings
@@ -38,6 +39,14 @@ class Grafana:
         else:
             raise GrafanaError("no login for Grafana: set grafana.token, or grafana.user and grafana.password")
         self._api = GrafanaApi.from_url(f"{self._url}/", credential, timeout=settings.timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._api.client.s.close()
 
     def version(self) -> str:
         """Grafana's version; refused where it is older than 9.4."""
