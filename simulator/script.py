@@ -4,8 +4,8 @@ A script is made of a cast (variant, when, where it fits) and chooses ports by s
 are placed before the live part begins, so that the ports that fail are warm and charging steadily when they do.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,10 @@ _MINUTE: Final = 60 * US
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One fault of a script: `after_s` from the beginning, for `lasts_s` (None: for good), at a port of one of `models`."""
+    """One fault of a script: `after_s` from the beginning, for `lasts_s` (None: for good), at a port of one of `models`.
+
+    Who charges there came long before (`comes_s` None), or plugs in `comes_s` after the beginning.
+    """
 
     variant: str
     after_s: float
@@ -32,6 +35,7 @@ class Part:
     severity: float = 1.0
     lasts_s: float | None = None
     protocols: tuple[str, ...] = ("canonical",)
+    comes_s: float | None = None
 
 
 DEMO: Final[tuple[Part, ...]] = (
@@ -54,13 +58,13 @@ RECORDED: Final[tuple[Part, ...]] = (
     Part("contactor_stuck", 120, ("Rapid 150", "Rapid 50", "Hyper 300")),
     Part("phase_lost", 150, ("Duo 22", "Duo 11", "Quad 22")),
     Part("silent", 180, ("Duo 22", "Duo 11", "Quad 22"), lasts_s=200, protocols=("ocpp16", "ocpp201")),
-    Part("ground_fault", 200, ("Duo 22", "Quad 22", "Duo 11"), protocols=("ocpp16",), lasts_s=240),
+    Part("ground_fault", 200, ("Duo 22", "Quad 22", "Duo 11"), protocols=("ocpp16",), lasts_s=240, comes_s=40),
     Part("restarts", 220, ("Duo 22", "Quad 22", "Duo 11"), protocols=("ocpp201", "canonical"), lasts_s=50),
-    Part("emergency_stop", 260, ("Rapid 150", "Hyper 300", "Duo 22"), lasts_s=120),
+    Part("emergency_stop", 260, ("Rapid 150", "Hyper 300", "Duo 22"), lasts_s=120, comes_s=60),
     Part("fan_slow", 280, ("Hyper 300", "Rapid 150"), _LARGE),
     Part("meter_stuck", 300, ("Rapid 150", "Rapid 50", "Duo 22"), _LARGE),
     Part("lock_jammed", 320, ("Duo 22", "Duo 11", "Quad 22")),
-    Part("overcurrent_trip", 360, ("Rapid 150", "Rapid 50", "Duo 22")),
+    Part("overcurrent_trip", 360, ("Rapid 150", "Rapid 50", "Duo 22"), comes_s=90),
     Part("silent", 420, ("Kerb 7", "Duo 22", "Duo 11")),
 )
 """What breaks in the ten minutes that are recorded for tests: outages that end, cuts of several kinds, late data."""
@@ -109,19 +113,21 @@ class Script:
 
     def visits(self, end_us: int) -> list[Visit]:
         """Who charges when the history ends at `end_us`: at each port of the cast, and at a share `crowd` of the others."""
-        cast = [self._visit(port, end_us, part.vehicle) for part, port in zip(self.parts, self.ports, strict=True)]
+        cast = [self._visit(port, end_us, part.vehicle) for part, port in self._cast() if part.comes_s is None]
         others = [i for i, p in enumerate(self.fleet.ports) if p.station not in self._taken]
         rng = np.random.default_rng([self.seed, 0xC207D])
         chosen = rng.permutation(others)[: int(self.crowd * len(others))]
         return cast + [self._passer_by(int(port), end_us, rng) for port in sorted(chosen.tolist())]
 
     def newcomers(self, begin_us: int, seconds: float, share: float = 0.15) -> list[Visit]:
-        """Who comes within `seconds` of the beginning, at a share of the ports where nobody is: short visits that end meanwhile."""
+        """Who comes within `seconds` of the beginning: the late ones of the cast, and at a share of the ports where nobody is
+        short visits that end meanwhile.
+        """
         there = set(self.ports) | {v.port for v in self.visits(begin_us)}
         free = [i for i, p in enumerate(self.fleet.ports) if i not in there and p.station not in self._taken]
         rng = np.random.default_rng([self.seed, 0x4E3C0])
         chosen = rng.permutation(free)[: int(share * len(free))]
-        made = []
+        made = [self._late(port, begin_us, part) for part, port in self._cast() if part.comes_s is not None]
         for port in sorted(chosen.tolist()):
             plug = begin_us + int(rng.uniform(0.02, 0.6) * seconds * US)
             start, stop = plug + int(rng.uniform(8, 25) * US), plug + int(rng.uniform(0.25, 0.55) * seconds * US)
@@ -132,6 +138,15 @@ class Script:
                 )
             )
         return made
+
+    def _cast(self) -> Iterable[tuple[Part, int]]:
+        return zip(self.parts, self.ports, strict=True)
+
+    def _late(self, port: int, begin_us: int, part: Part) -> Visit:
+        """A long visit that begins `comes_s` after the beginning."""
+        there = self._visit(port, begin_us, part.vehicle)
+        plug = begin_us + int((part.comes_s or 0) * US)
+        return replace(there, plug_us=plug, start_us=plug + 10 * US)
 
     def _visit(self, port: int, end_us: int, vehicle: int) -> Visit:
         """A long visit of a vehicle with an empty battery that takes all the port gives."""

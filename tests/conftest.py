@@ -32,8 +32,7 @@ from chargewell.services import (
 )
 
 
-def service_settings() -> ServiceSettings:
-    """The set of services this run uses."""
+def _wanted() -> ServiceSettings:
     return ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))
 
 
@@ -42,7 +41,7 @@ def pytest_report_header() -> str:
     found = []
     for kind in KINDS:
         try:
-            one = choose(kind, service_settings()).provider
+            one = choose(kind, _wanted()).provider
             found.append(f"{one.version()} ({one.origin})")
         except ServiceError as problem:
             found.append(str(problem))
@@ -59,12 +58,12 @@ class RunServices:
     def start(self, kind: Kind) -> Services:
         """Start one kind; skip the asking test, or fail it where services are required, when there is none."""
         try:
-            choose(kind, service_settings())
+            choose(kind, _wanted())
         except ServiceError as problem:
             if os.environ.get("CHARGEWELL_REQUIRE_SERVICES") == "1":
                 pytest.fail(str(problem))
             pytest.skip(str(problem))
-        one = start_all(self.folder / kind, service_settings(), kinds=(kind,))
+        one = start_all(self.folder / kind, _wanted(), kinds=(kind,))
         self.started.append(one)
         return one
 
@@ -79,6 +78,12 @@ class RunServices:
     @cached_property
     def postgres(self) -> PostgresEndpoint:
         return self.start("postgres").postgres
+
+
+@pytest.fixture(scope="session")
+def service_settings() -> ServiceSettings:
+    """The set of services this run uses, for tests that start services of their own."""
+    return _wanted()
 
 
 @pytest.fixture(scope="session")
