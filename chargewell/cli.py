@@ -146,6 +146,22 @@ def doctor() -> None:
 
 
 @app.command()
+def health(
+    process: Annotated[str, typer.Argument(help="bridge or flows")],
+    late: Annotated[float, typer.Option(min=1, help="Seconds after which work must have been done")] = 60,
+) -> None:
+    """Say whether a process does its work, seen from outside. Exit status 1, and what is late, if it does not."""
+    from chargewell.health import CHECKS
+
+    if process not in CHECKS:
+        raise typer.BadParameter(f"{process!r} is not one of {', '.join(CHECKS)}")
+    problems = CHECKS[process](_settings(), late)
+    for problem in problems:
+        errors.print(problem, style="red", markup=False, highlight=False)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
 def audit(
     hours: Annotated[float, typer.Option(help="Look back this far; 0: as far as the log reaches")] = 0,
     ledger: Annotated[Path | None, typer.Option(help="The simulator's ledger to hold the log against")] = None,

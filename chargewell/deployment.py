@@ -15,6 +15,8 @@ from connectors.timescale.pool import connect
 from connectors.timescale.registry_files import RegistryError
 from connectors.timescale.registry_files import read as read_registry
 from connectors.timescale.registry_files import write as write_registry
+from connectors.timescale.roles import create_login
+from connectors.timescale.settings import Names
 from schemas.assets_check import check
 
 
@@ -22,9 +24,22 @@ def prepare(settings: Settings) -> list[str]:
     """Make or update schema and topics; a line for people on each. Idempotent."""
     done = migrate(settings.database.dsn, settings.database.namespace)
     applied = ", ".join(done.applied) or "nothing, it was up to date"
+    logins = _make_logins(settings)
     topics = ensure_topics(settings.kafka)
     made = ", ".join(topics) or "none, they were there"
-    return [f"database ({done.edition}): applied {applied}", f"topics made: {made}"]
+    lines = [f"database ({done.edition}): applied {applied}", f"topics made: {made}"]
+    return [*lines, f"logins with the given passwords: {', '.join(logins)}"] if logins else lines
+
+
+def _make_logins(settings: Settings) -> list[str]:
+    """The logins of `database.logins`, made or given their passwords anew."""
+    names, made = Names(settings.database.namespace), []
+    if settings.database.logins:
+        with connect(settings.database) as conn:
+            for kind, password in settings.database.logins.items():
+                create_login(conn, names.login(kind), password.get_secret_value(), names.group(kind))
+                made.append(names.login(kind))
+    return made
 
 
 def import_assets(settings: Settings, path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from chargewell.logs import set_up
 from chargewell.settings import Settings
+from connectors.mqtt import MqttSettings
 
 
 def run_bridge(settings: Settings) -> None:
@@ -25,4 +26,12 @@ def run_control(settings: Settings) -> None:
     from control.run import run
 
     set_up()
-    run(settings.control, settings.database, settings.kafka, settings.mqtt)
+    run(settings.control, settings.database, settings.kafka, control_mqtt(settings))
+
+
+def control_mqtt(settings: Settings) -> MqttSettings:
+    """How control reaches the broker: as the bridge does, but under a login of its own if it has one."""
+    control = settings.control
+    if control.mqtt_user is None:
+        return settings.mqtt
+    return settings.mqtt.model_copy(update={"user": control.mqtt_user, "password": control.mqtt_password})

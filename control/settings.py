@@ -3,9 +3,9 @@
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 EVENTS = (
     "incident.opened", "incident.closed", "work_order.opened", "work_order.changed", "credit.proposed", "credit.approved",
@@ -56,6 +56,10 @@ class ControlSettings(BaseModel):
         Field(description="Signs page sessions; unset: made at the first start and kept in the database"),
     ] = None
     session_hours: Annotated[float, Field(gt=0, le=720, description="Hours after which a person signs in again")] = 12.0
+    mqtt_user: Annotated[
+        str | None, Field(description="Login under which commands are published; unset: that of mqtt.user")
+    ] = None
+    mqtt_password: Annotated[SecretStr | None, Field(description="Password of control.mqtt_user")] = None
     trusted_proxies: Annotated[tuple[str, ...], Field(description="Proxies whose X-Forwarded-For is believed")] = (
         "127.0.0.1",
     )
@@ -99,6 +103,12 @@ class ControlSettings(BaseModel):
             if names.count(name) > 1:
                 raise ValueError(f"two webhooks are called {name!r}: give each a name of its own")
         return hooks
+
+    @model_validator(mode="after")
+    def _login_whole(self) -> Self:
+        if (self.mqtt_user is None) != (self.mqtt_password is None):
+            raise ValueError("control.mqtt_user and control.mqtt_password go together: give both or neither")
+        return self
 
     @property
     def history_after(self) -> timedelta:

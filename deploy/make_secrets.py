@@ -1,85 +1,169 @@
-"""Make the secrets of a compose deployment at its first start: passwords, broker logins, the settings file. Idempotent.
+"""Make the secrets of a compose deployment: passwords, broker logins, a settings file for each process. Idempotent.
 
-Usage: make_secrets.py FOLDER. Files that stand there are left as they are; a login is added by hand (docs/deploy.md).
-Standard library only. Passwords of Mosquitto are kept as PBKDF2-SHA512, its own format ``$7$``.
+    make_secrets.py FOLDER                 at the first start: everything; what stands there stays as it is
+    make_secrets.py FOLDER --demo          also a login for each station of the simulated network
+    make_secrets.py FOLDER --login NAME    a station's login (or a new password for it), printed once; then tell Mosquitto:
+                                           docker compose kill -s HUP mosquitto
+
+Each file is readable by the user of one container alone, so a process knows its own secrets and no others.
 """
 
-import base64
-import hashlib
+import argparse
 import os
+import re
 import secrets
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
-OURS, MOSQUITTO = 10001, 1883
-_ROUNDS = 210_000
+import tomli_w
 
-MOSQUITTO_CONF = """\
+from chargewell.services.access import mosquitto_acl, mosquitto_passwords
+from chargewell.services.settings import MqttAccess
+from connectors.timescale.settings import Names
+from simulator.fleet import generate
+from simulator.settings import SimulatorSettings
+
+OWNERS: Final = {
+    "mosquitto": 1883, "database": 70, "grafana": 472,
+    "flows": 10001, "bridge": 10002, "control": 10003, "prepare": 10004, "simulator": 10005,
+}  # fmt: skip
+"""Folder of secrets -> the user of the container that reads them (docker-compose.yml)."""
+
+MOSQUITTO_CONF: Final = """\
 listener 1883
 allow_anonymous false
 password_file /run/chargewell/mosquitto/passwords
 acl_file /run/chargewell/mosquitto/acl
 persistence true
-persistence_location /mosquitto/data
-autosave_interval 30
+persistence_location /mosquitto/data/
+autosave_interval 2
 max_queued_messages 0
+max_queued_bytes 0
 max_inflight_messages 0
-"""
-ACL = """\
-# A station writes what it says and reads what it is told, under its own login only.
-pattern write ev/%u/from/#
-pattern read ev/%u/to/#
-
-user bridge
-topic read ev/#
-
-user control
-topic readwrite ev/+/to/#
+set_tcp_nodelay true
+log_dest stdout
+log_type error
+log_type warning
+log_type notice
+connection_messages false
+include_dir /mosquitto/conf.d
 """
 
 
-def mosquitto_hash(password: str) -> str:
-    """A line of a Mosquitto password file holds this behind the login and a colon."""
-    salt = secrets.token_bytes(12)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ROUNDS)
-    return f"$7${_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
-
-
-def put(path: Path, text: str, owner: int, mode: int = 0o400) -> None:
-    """Write `text` for `owner` only, whole or not at all."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+def put(path: Path, text: str) -> None:
+    """Write `text` for the owner of its folder only, whole or not at all."""
+    owner = OWNERS[path.parent.name]
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w", encoding="utf-8") as file:
         file.write(text)
     if os.geteuid() == 0:
+        os.chown(path.parent, owner, owner)
         os.chown(fresh, owner, owner)
     fresh.rename(path)
 
 
+def word() -> str:
+    """A new password, safe in an address and in every file here."""
+    return secrets.token_urlsafe(24)
+
+
 def make(folder: Path) -> bool:
-    """Make everything under `folder`; False if it was made before."""
-    settings = folder / "chargewell.toml"
-    if settings.exists():
+    """Make everything under `folder`; False if it was made before. The mark of being made is written last."""
+    mark = folder / "prepare" / "chargewell.toml"
+    if mark.exists():
         return False
-    words = {name: secrets.token_urlsafe(24) for name in ("postgres", "grafana", "bridge", "control")}
-    put(folder / "postgres_password", words["postgres"], 70, 0o444)
-    put(folder / "grafana_password", words["grafana"], 472)
-    lines = [f"{login}:{mosquitto_hash(words[login])}" for login in ("bridge", "control")]
-    put(folder / "mosquitto" / "passwords", "\n".join(lines) + "\n", MOSQUITTO)
-    put(folder / "mosquitto" / "acl", ACL, MOSQUITTO)
-    put(folder / "mosquitto" / "mosquitto.conf", MOSQUITTO_CONF, MOSQUITTO)
-    put(
-        settings,
-        f'[database]\ndsn = "postgresql://chargewell:{words["postgres"]}@timescaledb/chargewell"\n\n'
-        f'[mqtt]\nuser = "bridge"\npassword = "{words["bridge"]}"\n\n'
-        f'[flows]\ntoken_key = "{secrets.token_urlsafe(32)}"\n\n'
-        f'[control]\nsecret_key = "{secrets.token_urlsafe(32)}"\nmqtt_user = "control"\nmqtt_password = "{words["control"]}"\n',
-        OURS,
-    )
+    database = {name: word() for name in ("owner", "flows", "control", "read")}
+    broker = {name: word() for name in ("bridge", "control")}
+    put(folder / "mosquitto" / "mosquitto.conf", MOSQUITTO_CONF)
+    put(folder / "mosquitto" / "acl", mosquitto_acl(MqttAccess(users=broker)))  # type: ignore[arg-type]
+    add_logins(folder, broker)
+    put(folder / "database" / "owner_password", database["owner"])
+    put(folder / "grafana" / "admin_password", word())
+    put(folder / "grafana" / "database_password", database["read"])
+    for name, settings in _settings(database, broker).items():
+        put(folder / name / "chargewell.toml", tomli_w.dumps(settings))
+    owner = {
+        "dsn": _dsn("chargewell", database["owner"]),
+        "logins": {k: database[k] for k in ("flows", "control", "read")},
+    }
+    put(mark, tomli_w.dumps({"database": owner}))
     return True
 
 
+def _settings(database: Mapping[str, str], broker: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What each process is told, and nothing that it does not need."""
+    names = Names()
+    bridge, control = ({"user": name, "password": broker[name]} for name in ("bridge", "control"))
+    return {
+        "bridge": {"mqtt": bridge},
+        "flows": {
+            "database": {"dsn": _dsn(names.login("flows"), database["flows"])},
+            "flows": {"token_key": secrets.token_urlsafe(32)},
+        },
+        "control": {
+            "database": {"dsn": _dsn(names.login("control"), database["control"])},
+            "mqtt": control,
+            "control": {"session_secret": secrets.token_urlsafe(32)},
+        },
+    }
+
+
+def _dsn(login: str, password: str) -> str:
+    return f"postgresql://{login}:{password}@timescaledb/chargewell"
+
+
+def add_logins(folder: Path, logins: Mapping[str, str]) -> None:
+    """Add broker logins, or give them these passwords. SystemExit for a name that no station can have."""
+    bad = [name for name in logins if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name) is None]
+    if bad:
+        raise SystemExit(f"{bad[0]!r} is no station id: use letters, digits, dots, dashes and underscores")
+    path = folder / "mosquitto" / "passwords"
+    kept = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    kept = [line for line in kept if line.partition(":")[0] not in logins]
+    users = {"bridge": ""} | dict(logins)
+    made = mosquitto_passwords(MqttAccess(users=users)).splitlines(keepends=True)  # type: ignore[arg-type]
+    put(path, "".join(kept + [line for line in made if line.partition(":")[0] in logins]))
+
+
+def make_demo(folder: Path) -> bool:
+    """A login for each station of the simulated network, and the simulator's settings; False if they were made before.
+
+    The simulated back office, which answers OCPP calls, speaks under control's login: nobody else may write `ev/+/to/#`.
+    """
+    path = folder / "simulator" / "chargewell.toml"
+    if path.exists():
+        return False
+    plan = SimulatorSettings()
+    stations = [station.station for station in generate(plan.stations, plan.seed, plan.heartbeat_s).stations]
+    passwords = {station: word() for station in stations}
+    add_logins(folder, passwords)
+    control = tomllib.loads((folder / "control" / "chargewell.toml").read_text("utf-8"))
+    put(path, tomli_w.dumps({"mqtt": control["mqtt"], "simulator": {"passwords": passwords}}))
+    return True
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the arguments say."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--demo", action="store_true", help="logins for the simulated network")
+    parser.add_argument("--login", metavar="STATION", help="a login for one station, printed once")
+    given = parser.parse_args(arguments)
+    made = make(given.folder)
+    if given.demo:
+        made |= make_demo(given.folder)
+    if given.login is not None:
+        password = word()
+        add_logins(given.folder, {given.login: password})
+        print(f"{given.login} {password}")  # noqa: T201
+    else:
+        print(f"secrets {'made' if made else 'were made before'} in {given.folder}")  # noqa: T201
+
+
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    print("secrets made" if make(folder) else "secrets were made before", f"in {folder}")  # noqa: T201
+    main(sys.argv[1:])

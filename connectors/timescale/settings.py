@@ -1,10 +1,11 @@
 """How the database is reached, and what its schemas and roles are called."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 NAMESPACE_PATTERN: Final = r"[a-z][a-z0-9_]{0,39}"
 DEFAULT_NAMESPACE: Final = "chargewell"
@@ -26,6 +27,10 @@ class DatabaseSettings(BaseModel):
         str | None,
         Field(description="Role to take after connecting (SET ROLE), e.g. chargewell_flows; none: stay the login"),
     ] = None
+    logins: Annotated[
+        Mapping[Literal["flows", "control", "read"], SecretStr],
+        Field(description="Passwords of logins that migrate makes, one a group role: <namespace>_flows_login, ..."),
+    ] = {}
     statement_timeout_s: Annotated[
         float, Field(ge=0, description="The server ends a statement that takes longer; 0 = never")
     ] = 60.0
@@ -62,17 +67,25 @@ class Names:
         """Tables first, then `public`, where extensions live."""
         return f'"{self.schema}", public'
 
+    def group(self, kind: Literal["flows", "control", "read"]) -> str:
+        """The group role of that kind."""
+        return f"{self.namespace}_{kind}"
+
+    def login(self, kind: Literal["flows", "control", "read"]) -> str:
+        """The login that `migrate` makes as a member of that group, where it was given a password."""
+        return f"{self.namespace}_{kind}_login"
+
     @property
     def flows(self) -> str:
         """Group role of the flows: writes telemetry and what is derived from it."""
-        return f"{self.namespace}_flows"
+        return self.group("flows")
 
     @property
     def control(self) -> str:
         """Group role of control: reads everything, writes everything but telemetry."""
-        return f"{self.namespace}_control"
+        return self.group("control")
 
     @property
     def read(self) -> str:
         """Group role of readers: the views and nothing else."""
-        return f"{self.namespace}_read"
+        return self.group("read")
