@@ -19,8 +19,22 @@ from dashboards.panels import number
 ROOT = Path(__file__).parents[2]
 MADE = files.all_json()
 PANELS = [(uid, panel) for uid, page in MADE.items() for panel in page["panels"] if panel["type"] != "row"]
-IN_9_4 = {"stat", "timeseries", "table", "piechart", "barchart", "state-timeline", "geomap", "text", "bargauge", "gauge", "heatmap"}
-each_panel = pytest.mark.parametrize(("uid", "panel"), PANELS, ids=[f"{u.removeprefix('chargewell-')}-{p['id']}" for u, p in PANELS])
+IN_9_4 = {
+    "stat",
+    "timeseries",
+    "table",
+    "piechart",
+    "barchart",
+    "state-timeline",
+    "geomap",
+    "text",
+    "bargauge",
+    "gauge",
+    "heatmap",
+}
+each_panel = pytest.mark.parametrize(
+    ("uid", "panel"), PANELS, ids=[f"{u.removeprefix('chargewell-')}-{p['id']}" for u, p in PANELS]
+)
 
 
 @pytest.mark.parametrize(("name", "text"), files.texts().items(), ids=files.texts())
@@ -52,7 +66,9 @@ def lost(wanted, found, where=""):
     if isinstance(wanted, dict) and isinstance(found, dict):
         return [path for key, value in wanted.items() for path in lost(value, found.get(key), f"{where}.{key}")]
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        return [path for i, (a, b) in enumerate(zip(wanted, found, strict=True)) for path in lost(a, b, f"{where}[{i}]")]
+        return [
+            path for i, (a, b) in enumerate(zip(wanted, found, strict=True)) for path in lost(a, b, f"{where}[{i}]")
+        ]
     return [] if wanted == found or wanted is None else [f"{where}: {wanted!r} became {found!r}"]
 
 
@@ -105,7 +121,9 @@ def test_panels_do_not_lie_on_each_other_and_stay_on_the_page(uid):
 
 
 def test_all_links_lead_to_a_dashboard_or_a_page_of_control():
-    pages = {re.sub(r"\{\w+\}", "X", name.removeprefix("GET ")) for name in {*ROLES, *PUBLIC} if name.startswith("GET ")}
+    pages = {
+        re.sub(r"\{\w+\}", "X", name.removeprefix("GET ")) for name in {*ROLES, *PUBLIC} if name.startswith("GET ")
+    }
     urls = set(re.findall(r'"url": "([^"]+)"', json.dumps(MADE)))
 
     assert urls
@@ -148,6 +166,8 @@ def test_values_that_people_choose_are_quoted():
     from datetime import UTC, datetime
 
     moment = datetime(2026, 1, 1, tzinfo=UTC)
-    done = sql.expand("WHERE $__timeFilter(at) AND site IN (${site:sqlstring})", moment, moment, {"site": ["a", "it's"]})
+    done = sql.expand(
+        "WHERE $__timeFilter(at) AND site IN (${site:sqlstring})", moment, moment, {"site": ["a", "it's"]}
+    )
 
     assert done == "WHERE at BETWEEN '2026-01-01T00:00:00Z' AND '2026-01-01T00:00:00Z' AND site IN ('a','it''s')"

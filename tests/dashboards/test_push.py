@@ -50,7 +50,9 @@ def test_a_push_stores_folder_source_dashboards_and_rules(chargewell, grafana):
         *(f"dashboards/uid/{uid}" for uid in all_json()),
         *(f"v1/provisioning/alert-rules/{rule['uid']}" for rule in rules_json()),
     }
-    assert all(found["meta"]["folderUid"] == "chargewell" for path, found in grafana.kept.items() if "dashboards" in path)
+    assert all(
+        found["meta"]["folderUid"] == "chargewell" for path, found in grafana.kept.items() if "dashboards" in path
+    )
     stored = json.dumps(grafana.kept["dashboards/uid/chargewell-fleet"])
     assert "https://ops.example" in stored
     assert "127.0.0.1:8090" not in stored

@@ -14,7 +14,13 @@ pytestmark = pytest.mark.integration
 
 DASHBOARDS = all_dashboards()
 PANELS = [
-    pytest.param(uid, target.text, target.format, DAYS[page.time.from_val], id=f"{uid.removeprefix('chargewell-')}-{panel.id_val}")
+    pytest.param(
+        uid,
+        target.text,
+        target.format,
+        DAYS[page.time.from_val],
+        id=f"{uid.removeprefix('chargewell-')}-{panel.id_val}",
+    )
     for uid, page in DASHBOARDS.items()
     for panel in page.panels
     if panel.type_val != "row"
