@@ -74,15 +74,15 @@ def _end(conn: Connection, settings: ControlSettings, order: Row, to: OrderState
 
 
 def incident_left(
-    conn: Connection, settings: ControlSettings, incident: Row, family: FaultFamily, now: datetime
+    conn: Connection, settings: ControlSettings, incident: Row, alert: Alert, family: FaultFamily, now: datetime
 ) -> None:
-    """For an incident that an alert has left because `family` explains it now: over, if nothing else speaks for it."""
+    """For an incident that `alert` has left because `family` explains it now: over since then, if nothing else speaks for it."""
     if incident["state"] == "closed" or incident["source"] == "report":
         return
     if incidents.alerts_of(conn, incident["incident_id"]):
         return
     because = f"explained otherwise now: {family.title.partition(':')[0].lower()}"
-    incidents.close(conn, settings, incident, INTAKE, because, now)
+    incidents.close(conn, settings, incident, INTAKE, because, alert.at())
     if incident["order_id"] is None:
         return
     order = locked(conn, incident["order_id"])

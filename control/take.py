@@ -51,7 +51,7 @@ def take(conn: Connection, settings: ControlSettings, alert: Alert, now: datetim
         incident = _incident(conn, alert, known, old=old)
         _enter(conn, alert, incident, now, historic=old)
         if known is not None and known["incident_id"] != incident["incident_id"]:
-            incident_left(conn, settings, known, family, now)
+            incident_left(conn, settings, known, alert, family, now)
         incident, summary = incidents.refresh(conn, incident)
         if not incident["history"]:
             incident_told(conn, settings, alert, incident, summary, family, now)

@@ -312,6 +312,7 @@ def test_an_alert_that_is_explained_by_another_family_moves_to_its_incident(stat
     orders = {o["family"]: o for o in table("work_order", station)}
     assert (incidents["unknown"]["state"], incidents["power_module"]["state"]) == ("closed", "open")
     assert incidents["unknown"]["closed_because"] == "explained otherwise now: power module lost"
+    assert incidents["unknown"]["closed_at"] == better.at()
     assert (orders["unknown"]["state"], orders["power_module"]["state"]) == ("cancelled", "remote_attempt")
     assert len(table("credit", station)) == 1
 
