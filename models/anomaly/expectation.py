@@ -93,6 +93,13 @@ class Expectation:
         a[f"{n}.open"][slot] = False
         a[f"{n}.open_top"][slot] = -np.inf
 
+    def forget(self, slot: Slots) -> None:
+        """Know nothing of `slot` any more."""
+        a, n = self._a, self._n
+        for name in ("theta", "gram", "cross", "open_gram", "open_cross", "blocks", "open"):
+            a[f"{n}.{name}"][slot] = 0
+        a[f"{n}.top"][slot] = a[f"{n}.open_top"][slot] = -np.inf
+
     def pool(self, kind: np.ndarray) -> None:
         """Make the priors anew from the mature ports of each kind; at least three of them, else the old prior stays."""
         mature = self._a[f"{self._n}.blocks"][: len(kind), 1] >= MATURE

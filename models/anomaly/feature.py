@@ -51,7 +51,8 @@ class Feature:
     """One kind of residual: on which side it is bad, its unit (`scale` turns it into `unit` for people), what it points at.
 
     What is judged is the least of the last `lasting` ticks that have it; `bounded` expectations never exceed what was seen;
-    `share` of the expectation is added to what matters.
+    `share` of the expectation is added to what matters. `firmware`: it hangs on how firmware drives the station, so it is
+    learned anew when that changes.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Feature:
     bounded: bool = False
     share: float = 0.0
     lasting: int = 3
+    firmware: bool = False
 
 
 def make_sample(

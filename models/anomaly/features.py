@@ -42,7 +42,7 @@ def cabinet(s: Situation) -> Sample | None:
     y = s.ticks.mean["temp_internal"] - s.ambient
     accuracy = 1.5 + 30.0 * s.unknown * s.charging
     phi = [np.ones(len(y)), *s.load, s.heat[1], s.heat[3], s.ambient / 20.0]
-    return make_sample(np.isfinite(y), y, phi, accuracy, 8.0, _loaded(s))
+    return make_sample(np.isfinite(y), y, phi, accuracy, 8.0, _loaded(s), ~s.renewed)
 
 
 _BENDS: Final = (25.0, 30.0, 35.0, 40.0, 45.0)
@@ -62,7 +62,7 @@ def fan(s: Situation) -> Sample | None:
     inside = s.ticks.mean["temp_internal"]
     bends = [np.maximum(inside - bend, 0) / 10.0 for bend in _BENDS]
     phi = [np.ones(len(y)), inside / 20.0, *bends, s.load[0]]
-    return make_sample(np.isfinite(inside), y, phi, 0.15, 0.3, _loaded(s))
+    return make_sample(np.isfinite(inside), y, phi, 0.15, 0.3, _loaded(s), ~s.renewed)
 
 
 def delivery(s: Situation) -> Sample | None:
@@ -73,8 +73,21 @@ def delivery(s: Situation) -> Sample | None:
         y = np.where(s.limit > 0, 1.0 - s.ticks.mean["current"] / s.limit, np.nan)
     y = np.maximum(y, -0.01).astype(np.float32)  # a falling request is followed late, which is no merit
     settled = (s.since_start > 60.0) & (s.since_step > 15.0)
-    enough = s.requested & (s.limit > np.maximum(0.1 * s.rated, 5.0))
+    enough = s.requested & (s.limit > np.maximum(0.1 * s.rated, 5.0)) & (s.current > _NOTHING * s.limit)
     return make_sample(settled & enough, y, [np.ones(len(y))], 0.01, 0.07, s.charging)
+
+
+_NOTHING: Final = 0.03
+"""Share of what was asked for below which nothing flows: then it is no matter of how much."""
+
+
+def refusal(s: Situation) -> Sample | None:
+    """Whether nothing flows (1) where current is offered or asked for."""
+    if "current" not in s.ticks.mean or not s.offered.any():
+        return None
+    wanted = s.offered & (s.limit > np.maximum(0.05 * s.rated, 4.0)) & np.isfinite(s.current)
+    y = np.where(s.current > _NOTHING * s.limit, 0.0, 1.0)
+    return make_sample(wanted, y, [np.ones(len(y))], 0.1, 0.6, wanted)
 
 
 def supply(s: Situation) -> Sample | None:
@@ -139,7 +152,7 @@ def weld(s: Situation) -> Sample | None:
     if "voltage" not in s.ticks.mean or not (s.kind == DC).any():
         return None
     y = np.abs(s.ticks.mean["voltage"])
-    idle = (s.kind == DC) & ~s.charging & (s.since_stop > 30.0)
+    idle = (s.kind == DC) & ~s.charging & ~s.offered & (s.since_stop > 30.0)
     return make_sample(idle, y, [np.ones(len(y))], 3.0, 60.0, s.charging)
 
 
@@ -149,13 +162,16 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "connector {residual:.0f} K warmer than its current explains"),
     Feature("cabinet", "temp_internal", "K", 1.0, ABOVE, 7, cabinet,
             (("cooling", 0.82), ("power_module", 0.08), ("degraded", 0.05)),
-            "cabinet {residual:.0f} K warmer than its load explains"),
+            "cabinet {residual:.0f} K warmer than its load explains", firmware=True),
     Feature("fan", "fan_rpm", "1/min", 1_000.0, BELOW, 8, fan,
             (("cooling", 0.92), ("controller", 0.03)),
-            "fan {residual:.0f} /min slower than its temperature asks for", bounded=True, share=0.15),
+            "fan {residual:.0f} /min slower than its temperature asks for", bounded=True, share=0.15, firmware=True),
     Feature("delivery", "current", "%", 100.0, ABOVE, 1, delivery,
             (("power_module", 0.75), ("degraded", 0.12), ("interop", 0.05)),
             "{residual:.0f} % less current than requested and offered", lasting=6),
+    Feature("refusal", "current", "%", 100.0, ABOVE, 1, refusal,
+            (("degraded", 0.75), ("power_module", 0.1), ("interop", 0.1)),
+            "nothing flows although current is offered", lasting=12),
     Feature("supply", "voltage", "%", 100.0, BOTH, 3, supply,
             (("supply", 0.92), ("meter", 0.03)),
             "supply voltage {residual:.0f} % of nominal off its usual level"),
@@ -182,21 +198,60 @@ def _rare(_: Situation) -> Sample | None:
 VALUES: Final[tuple[Feature, ...]] = (
     Feature("isolation", "isolation", "log10 kOhm", 1.0, BELOW, 1, _rare,
             (("isolation", 0.93), ("ground_fault", 0.03)),
-            "isolation resistance {residual:.1f} powers of ten under its usual"),
+            "isolation resistance {residual:.1f} powers of ten under its usual", lasting=2),
     Feature("pilot", "pilot_voltage", "V", 1.0, BOTH, 1, _rare,
             (("pilot", 0.9), ("cable", 0.03)),
-            "pilot voltage {residual:.1f} V off its usual"),
+            "pilot voltage {residual:.1f} V off its usual", lasting=2),
     Feature("lock", "lock_retries", "1", 1.0, ABOVE, 1, _rare,
             (("lock", 0.92),),
-            "{residual:.0f} more tries to lock than usual"),
+            "{residual:.0f} more tries to lock than usual", lasting=2),
     Feature("closing", "contactor_delay", "ms", 1.0, ABOVE, 1, _rare,
             (("contactor", 0.9),),
-            "contactor {residual:.0f} ms slower than usual"),
+            "contactor {residual:.0f} ms slower than usual", lasting=2),
     Feature("leakage", "residual_current", "mA", 1.0, ABOVE, 1, _rare,
             (("ground_fault", 0.85), ("isolation", 0.1)),
-            "residual current {residual:.1f} mA above its usual"),
+            "residual current {residual:.1f} mA above its usual", lasting=2),
     Feature("idle_output", "output_voltage_idle", "V", 1.0, ABOVE, 1, _rare,
             (("contactor", 0.9), ("degraded", 0.03)),
-            "{residual:.0f} V on the output that nobody has asked for"),
+            "{residual:.0f} V on the output that nobody has asked for", lasting=2),
+    Feature("signal", "rssi", "dBm", 1.0, BELOW, 1, _rare,
+            (("communication", 0.95),),
+            "modem hears {residual:.0f} dB less than usual", lasting=2),
+    Feature("memory", "free_memory", "log10 kB", 1.0, BELOW, 1, _rare,
+            (("controller", 0.95),),
+            "free memory {residual:.1f} powers of ten under its usual", lasting=2),
 )  # fmt: skip
-BY_FEATURE: Final = {f.name: f for f in (*FEATURES, *VALUES)}
+
+
+def _told(channel: str, family: str, missing: bool) -> Feature:
+    """A sign that lies in how `channel` is told; `signs.py` looks for it. The residual counts looks, one in ten minutes."""
+    what = "is told no longer" if missing else "stands still"
+    return Feature(
+        f"{channel}_{'missing' if missing else 'stuck'}", channel, "looks", 1.0, ABOVE, 1, _rare,
+        ((family, 0.85), ("controller", 0.08)), f"{channel} {what}, {{residual:.0f}} looks in a row",
+    )  # fmt: skip
+
+
+SIGNS: Final[tuple[Feature, ...]] = (
+    *(_told(c, "sensor", True) for c in ("temp_connector", "temp_internal", "temp_ambient", "fan_rpm")),
+    *(_told(c, "meter", True) for c in ("energy", "current")),
+    *(_told(c, "sensor", False) for c in ("temp_connector", "temp_internal", "temp_ambient")),
+    _told("voltage_l1", "meter", False),
+    Feature("pace", "", "looks", 1.0, ABOVE, 1, _rare, (("communication", 0.7), ("controller", 0.2)),
+            "readings come at less than half their usual pace, {residual:.0f} looks in a row"),
+)  # fmt: skip
+"""What `signs.py` looks for; the pace stands last."""
+DOINGS: Final[tuple[Feature, ...]] = (
+    Feature("restarts", "", "1/day", 1.0, ABOVE, 1, _rare, (("controller", 0.9),),
+            "{residual:.0f} restarts within a day"),
+    Feature("links", "", "1/day", 1.0, ABOVE, 1, _rare, (("communication", 0.92),),
+            "link broken {residual:.0f} times within a day"),
+    Feature("starts", "", "1", 1.0, ABOVE, 1, _rare, (("payment", 0.75), ("controller", 0.1), ("interop", 0.05)),
+            "{residual:.0f} visitors turned away without a start"),
+    Feature("charges", "", "1", 1.0, ABOVE, 1, _rare, (("degraded", 0.7), ("power_module", 0.1), ("interop", 0.1)),
+            "{residual:.0f} charges without energy"),
+    Feature("handshakes", "", "1", 1.0, ABOVE, 1, _rare, (("interop", 0.7), ("degraded", 0.15)),
+            "{residual:.0f} charges that ended at once, without energy"),
+)  # fmt: skip
+"""What `doings.py` follows in events."""
+BY_FEATURE: Final = {f.name: f for f in (*FEATURES, *VALUES, *SIGNS, *DOINGS)}

@@ -11,9 +11,10 @@ from models.anomaly.expectation import Expectation
 from models.anomaly.feature import BELOW, BOTH, Feature, Sample
 from models.anomaly.tail import Tail
 
-GATE: Final = 9.2
-"""Surprise (nats) of a spell from which it is not learned, if it mattered: p < 1e-4."""
-RELEASE: Final = 50
+GATE: Final = 3.0
+"""Surprise (nats) of a spell from which it is not learned, if it goes towards what matters: so a fault that creeps is not learned away."""
+_TOWARDS: Final = 0.3
+RELEASE: Final = 100
 """So many spells in a row left out mean that the port has changed for good: then they are learned."""
 _ELEVATED: Final = 0.35
 _FAR: Final = 1.5
@@ -70,7 +71,7 @@ class Judge:
         held = np.isfinite(lasting)
         self.tail.watch(slot[held], context[held], np.maximum(lasting[held], 0))
         matters = (s.matters[keep] + self.feature.share * np.abs(expected)).astype(np.float32)
-        extreme = (surprise > GATE) & (residual > 0.5 * matters)
+        extreme = (surprise > GATE) & (residual > _TOWARDS * matters)
         self._a[f"{self._n}.gated"][slot[extreme]] = True
         normal_at = self._normal(slot, at, first, residual < _ELEVATED * matters)
         return Verdict(self._n, s.rows[keep], surprise, residual, matters, y, expected, normal_at)
@@ -134,6 +135,13 @@ class Judge:
             "known": self.expectation.prior_known.copy(),
             "tail": self.tail.prior.copy(),
         }
+
+    def forget(self, slot: Slots) -> None:
+        """Learn `slot` anew."""
+        self.expectation.forget(slot)
+        self.tail.forget(slot)
+        self._a[f"{self._n}.gated"][slot] = False
+        self._a[f"{self._n}.left_out"][slot] = 0
 
     def close(self, slot: Slots, kind: np.ndarray) -> None:
         """End the spell of `slot` (each once)."""

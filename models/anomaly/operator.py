@@ -17,14 +17,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.anomaly.arrays import Bools, PortArrays, Slots, before, ends, spells, starts
+from models.anomaly.arrays import Bools, Int64, PortArrays, Slots, before, ends, spells, starts
 from models.anomaly.decide import Decider
+from models.anomaly.doings import Doings
+from models.anomaly.doings import subset as doings_subset
 from models.anomaly.evidence import gather
 from models.anomaly.feature import Sample
-from models.anomaly.features import BY_FEATURE, FEATURES, VALUES
+from models.anomaly.features import FEATURES, VALUES
 from models.anomaly.judge import Judge, Verdict
 from models.anomaly.memory import leaders
 from models.anomaly.minutes import MINUTE_US, Matrices, Minutes
+from models.anomaly.signs import Signs
 from models.anomaly.situation import Facts, Situation, Situations
 from models.anomaly.ticks import TickBook, Ticks
 from models.anomaly.values import SPELL_US, Values
@@ -74,19 +77,25 @@ class AnomalyOperator:
         self._leaders = leaders(())
         self._decider = Decider(f"{self.name}-{self.version}")
         self._values = Values(self._arrays, VALUES, f"{self.name}-{self.version}")
+        self._signs = Signs(self._arrays, f"{self.name}-{self.version}")
+        self._doings = Doings(f"{self.name}-{self.version}")
         self._pooled = -1
         self._newest = 0
-        budget = self._settings.alerts_per_port_month / (_SPELLS_A_MONTH * len(BY_FEATURE))
+        budget = self._settings.alerts_per_port_month / (_SPELLS_A_MONTH * (len(FEATURES) + len(VALUES)))
         self._level = float(-np.log(budget))
 
     def bytes_per_port(self) -> int:
         """Bytes of state that one port takes."""
-        return self._arrays.bytes_per_port()
+        return self._arrays.bytes_per_port() + self._doings.bytes_per_port()
 
     def on_batch(self, batch: Batch) -> Outputs:
         """Take a batch; late, repeated and retained readings are dropped."""
         out = Outputs()
         slots = self._slots(batch.ports)
+        if batch.events:
+            told, renewed = self._doings.take(batch.events, self._level)
+            out.alerts += told
+            self._renew(renewed)
         if len(batch.other):
             kind = self._arrays["port.kind"][: len(self._index)]
             out.alerts += self._values.take(slots[batch.other.port], batch.other, kind, self._index.ports, self._level)
@@ -103,8 +112,14 @@ class AnomalyOperator:
         return out
 
     def on_time(self, now: int) -> Outputs:
-        """Nothing hangs on time alone: silence is told by uptime."""
-        return Outputs()
+        """Whether bursts of restarts are over; silence is told by uptime."""
+        return Outputs(alerts=self._doings.on_time(now, self._level))
+
+    def _renew(self, stations: list[tuple[str, int]]) -> None:
+        """Note the time at which stations came up with other firmware."""
+        for station, at in stations:
+            slots = [i for i, port in enumerate(self._index.ports) if port.rpartition("/")[0] == station]
+            self._arrays["past.renewed"][slots] = at
 
     def _slots(self, ports: list[str]) -> NDArray[np.intp]:
         known = len(self._index)
@@ -136,26 +151,34 @@ class AnomalyOperator:
         s = self._situations.derive(t, self._leaders)
         samples = [f.sample(s) for f in FEATURES]
         learn = self._learnable(t, s.charging)
+        out_of_speech = self._signs.take(t, learn, s.charging, self._index.ports, self._level)
         matrices = Matrices(*(np.zeros((len(t), len(FEATURES)), np.float32) for _ in range(3)))
-        alerts: list[tuple[int, int, Alert]] = []
+        alerts: list[tuple[int, int, Alert]] = out_of_speech
         rank = spells(t.slot, t.at, t.first, self._arrays["spell"], SPELL_US)
         rounds = int(rank.max()) + 1
         parts = [None if sample is None else sample.by_spell(rank, rounds) for sample in samples]
         for number in range(rounds):
             if number:
-                self._close(t.slot[rank == number])
+                here = np.flatnonzero(rank == number)
+                here = here[starts(t.slot[here])]
+                self._close(t.slot[here], t.at[here])
             alerts += self._round(s, [None if p is None else p[number] for p in parts], learn, matrices)
         if self._settings.write_scores:
             out.writes += self._minutes.take(t, s.context, matrices, self._index.ports)
         alerts.sort(key=lambda item: item[:2])
         out.alerts += [alert for _, _, alert in alerts]
 
-    def _close(self, slot: Slots) -> None:
-        """End the spell of the ports of ticks in the next one; `slot` is sorted."""
-        slot = slot[starts(slot)]
+    def _close(self, slot: Slots, at: Int64) -> None:
+        """End the spell of `slot` (each once), whose next one begins with ticks at `at`."""
         kind = self._arrays["port.kind"][slot]
         for judge in self._judges:
             judge.close(slot, kind)
+        renewed = slot[self._arrays["past.renewed"][slot] < at]
+        if len(renewed):
+            for judge in self._judges:
+                if judge.feature.firmware:
+                    judge.forget(renewed)
+            self._arrays["past.renewed"][renewed] = np.iinfo(np.int64).max
 
     def _learnable(self, t: Ticks, charging: Bools) -> Bools:
         """One tick a minute while charging, one in ten minutes while idle."""
@@ -203,6 +226,8 @@ class AnomalyOperator:
             "priors": {j.feature.name: j.priors() for j in (*self._judges, *self._values.judges)},
             "decider": self._decider.snapshot(),
             "values": self._values.decider.snapshot(),
+            "signs": self._signs.decider.snapshot(),
+            "doings": self._doings.snapshot(),
             "pooled": self._pooled,
             "newest": self._newest,
         }
@@ -220,6 +245,8 @@ class AnomalyOperator:
         for judge in (*self._judges, *self._values.judges):
             judge.restore(state["priors"][judge.feature.name])
         self._values.decider.restore(state["values"])
+        self._signs.decider.restore(state["signs"])
+        self._doings.restore(state["doings"])
         self._decider.restore(state["decider"])
         self._pooled, self._newest = int(state["pooled"]), int(state["newest"])
 
@@ -241,4 +268,6 @@ def subset(state: Mapping[str, Any], ports: Iterable[str]) -> dict[str, Any]:
         "arrays": {name: array[rows] for name, array in state["arrays"].items()},
         "decider": part(state["decider"]),
         "values": part(state["values"]),
+        "signs": part(state["signs"]),
+        "doings": doings_subset(state["doings"], wanted, part),
     }

@@ -16,6 +16,7 @@ from models.anomaly.ticks import Ticks
 
 IDLE, CHARGING, TAPERING, TRANSIENT = range(4)
 CONTEXTS: Final = ("idle", "charging", "tapering", "transient")
+_LATER: Final = np.iinfo(np.int64).max
 _HELD_US: Final = 120_000_000
 _ASKED_US: Final = 15_000_000
 """A request is forgotten soon: a port that stops telling one is not asked for anything any more."""
@@ -55,7 +56,8 @@ class Situation:
     """Derived columns of ticks, all of length n (banks: a first axis of time constants); NaN where not known.
 
     `current` is A per conductor, `limit` the least of requested, offered and rated current in A, `requested` whether a
-    request is known, `station_load` the power of all ports of the station as a share of the port's rating, `heat` the
+    request is known, `offered` whether the port offers or is asked for current, `renewed` whether its firmware has changed and
+    nothing was learned of the new one yet, `station_load` the power of all ports of the station as a share of the port's rating, `heat` the
     filtered (current / rated)^2 and `load` the filtered station load, `unknown` the share of thermal memory that is not
     known (1 after a gap), `since_*` are seconds. `register` and `integrated` are Wh of the last ten minutes by the meter's
     register and by the power, `unsure` what of the latter hangs on when exactly the power changed. `ambient` is the surrounding temperature where the port tells it; `cool` what its connector
@@ -71,6 +73,8 @@ class Situation:
     cool: Float32
     limit: Float32
     requested: Bools
+    offered: Bools
+    renewed: Bools
     charging: Bools
     context: np.ndarray
     since_start: Float32
@@ -98,6 +102,7 @@ class Situations:
         arrays.add("port.limited", np.bool_)
         for name in ("start", "stop", "step"):
             arrays.add(f"past.{name}", np.int64, fill=NEVER // 2)
+        arrays.add("past.renewed", np.int64, fill=_LATER)
         arrays.add("past.charging", np.bool_)
         arrays.add("past.limit", np.float32, fill=np.nan)
 
@@ -121,7 +126,7 @@ class Situations:
         a, slot, first = self._a, t.slot, t.first
         kind, rated = a["port.kind"][slot], a["port.rated_a"][slot]
         current, power = self._electric(t, kind)
-        limit, wanted = self._limit(t, kind)
+        limit, wanted, offered = self._limit(t, kind)
         known, least = np.nan_to_num(current), np.where(kind == DC, 2.0, 1.0)
         charging = (known > least) | (wanted > least)
         tail = ends(first)
@@ -140,7 +145,8 @@ class Situations:
             ticks=t, kind=kind, rated=rated, current=current, power=power,
             ambient=self._hold(t, "temp_ambient", _AMBIENT_US),
             cool=self._held.fill("cool", slot, t.at, first, resting, _COOL_US),
-            limit=limit, requested=np.isfinite(wanted), charging=charging, context=context, since_start=since_start,
+            limit=limit, requested=np.isfinite(wanted), offered=offered,
+            renewed=t.at > a["past.renewed"][slot], charging=charging, context=context, since_start=since_start,
             since_stop=since_stop, since_step=since_step, station_load=station_load, heat=bank[HEAT], load=bank[LOAD],
             unknown=bank[UNKNOWN], unsure=bank[UNSURE], register=bank[REGISTER],
             integrated=bank[INTEGRATED],
@@ -162,8 +168,8 @@ class Situations:
         current = np.where(np.isfinite(current), current, power / np.where(kind == AC, 690.0, 400.0))
         return current.astype(np.float32), power.astype(np.float32)
 
-    def _limit(self, t: Ticks, kind: np.ndarray) -> tuple[Float32, Float32]:
-        """The least of requested, offered and rated current, and the requested."""
+    def _limit(self, t: Ticks, kind: np.ndarray) -> tuple[Float32, Float32, Bools]:
+        """The least of requested, offered and rated current, the requested, and whether any is offered or asked for."""
         requested = self._hold(t, "current_requested", _ASKED_US)
         offered = self._hold(t, "current_offered", _ASKED_US)
         offered_w = self._hold(t, "power_offered", _ASKED_US)
@@ -172,7 +178,8 @@ class Situations:
         # an AC vehicle may draw on fewer phases than the rating counts, so only a DC port is bound by its power
         bound = (kind == DC) & (volts > 50.0)
         by_power = np.where(bound, np.fmin(offered_w, rated_w) / np.where(bound, volts, 1.0), np.nan)
-        return np.fmin(np.fmin(requested, offered), by_power).astype(np.float32), requested
+        there = (requested > 0) | (offered > 0) | (offered_w > 0)
+        return np.fmin(np.fmin(requested, offered), by_power).astype(np.float32), requested, there
 
     def _since(self, name: str, event: Bools, t: Ticks) -> Float32:
         """Seconds since `event` was last true at the port."""

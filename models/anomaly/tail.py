@@ -78,6 +78,13 @@ class Tail:
         a[f"{n}.open_peak"][slot] = -np.inf
         a[f"{n}.open_rows"][slot] = 0
 
+    def forget(self, slot: Slots) -> None:
+        """Know nothing of `slot` any more."""
+        a, n = self._a, self._n
+        for name in ("peak_mean", "peak_spread", "peak_blocks", "open_rows"):
+            a[f"{n}.{name}"][slot] = 0
+        a[f"{n}.open_peak"][slot] = -np.inf
+
     def pool(self, kind: np.ndarray) -> None:
         """Make the priors anew from ports with at least ten blocks; at least three of them, else the old prior stays."""
         a, n = self._a, self._n

@@ -18,15 +18,17 @@ from schemas.alerts import Alert
 
 SPELL_US: Final = 4 * 3_600_000_000
 """Learning happens at the end of each spell of a port's own time; nothing is judged by what it taught itself."""
-_TOGETHER_US: Final = 3 * 86_400_000_000
+_TOGETHER_US: Final = 10 * 86_400_000_000
 _LEARN_US: Final = 60_000_000
 _SCALES: Final[Mapping[str, tuple[Callable[[np.ndarray], np.ndarray], float, float]]] = {
     "isolation": (lambda v: np.log10(np.maximum(v, 0.1)), 0.05, 0.3),
-    "pilot": (lambda v: v, 0.1, 0.8),
-    "lock": (lambda v: v, 0.5, 2.0),
+    "pilot": (lambda v: v, 0.05, 0.6),
+    "lock": (lambda v: v, 0.25, 2.0),
     "closing": (lambda v: v, 3.0, 25.0),
-    "leakage": (lambda v: v, 0.5, 4.0),
+    "leakage": (lambda v: v, 0.4, 4.0),
     "idle_output": (np.abs, 3.0, 60.0),
+    "signal": (lambda v: v, 3.0, 12.0),
+    "memory": (lambda v: np.log10(np.maximum(v, 1.0)), 0.05, 0.4),
 }
 """Feature -> how its value is judged, how exactly it is known, what matters."""
 
