@@ -1,11 +1,13 @@
 """The bridge and the dataflows: composition only, one page each. Here what all flows share: running an operator in one."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import bytewax.operators as op
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from connectors.flow_metrics import OperatorMetrics
 from models.columns import Batch
 from models.operator import Marked, Operator, Outputs
 from schemas.alerts import Alert
@@ -67,18 +69,24 @@ class _Logic(StatefulBatchLogic[Batch, Said, Mapping[str, Any]]):
             shard = shard_name(values[0].partition)
             self._start(shard, self._seed(shard) if self._seed is not None else None)
         assert self._marked is not None  # noqa: S101 - made two lines above
-        out = Outputs()
+        out, began = Outputs(), time.perf_counter()
         for batch in values:
             out.extend(self._marked.step(batch))
+        lines = sum(len(batch.readings) + len(batch.other) + len(batch.events) for batch in values)
+        self._metrics.stepped(began, values[-1].now, lines)
         return [(out, self._marked.origin)], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> Mapping[str, Any]:
         """Plain data: the shard and the marked operator's snapshot."""
-        return {"shard": self._shard, "marked": None if self._marked is None else self._marked.snapshot()}
+        state = {"shard": self._shard, "marked": None if self._marked is None else self._marked.snapshot()}
+        if self._marked is not None:
+            self._metrics.holds(state)
+        return state
 
     def _start(self, shard: str, snapshot: Mapping[str, Any] | None) -> None:
         self._shard = shard
         self._marked = Marked(self._make_operator(shard))
+        self._metrics = OperatorMetrics(self._step_id, shard)
         if snapshot is not None:
             try:
                 self._marked.restore(snapshot)

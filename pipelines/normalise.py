@@ -15,6 +15,7 @@ from connectors.adapters.packed import RECORD_BYTES, pack_cut
 from connectors.adapters.raw import RawPoll
 from connectors.adapters.routes import TopicBinding
 from connectors.bytewax_io import PartitionSource, Record, RejectSink, TelemetrySink
+from connectors.flow_metrics import rejected
 from connectors.kafka import Headers, KafkaSettings
 from models.columns import Batch
 from pipelines import SnapshotError
@@ -158,7 +159,9 @@ class _Logic(StatefulBatchLogic[RawPoll, Normalised, Mapping[str, Any]]):
             fresh = poll.after(self._origin)
             if fresh is not None:
                 self._origin = fresh.offsets[-1]
-                out.append(self._normaliser.normalise_poll(fresh))
+                done = self._normaliser.normalise_poll(fresh)
+                rejected(reject.reason for reject, _, _ in done.rejected)
+                out.append(done)
         return out, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> Mapping[str, Any]:

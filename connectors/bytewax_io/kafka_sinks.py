@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from connectors.flow_metrics import ALERTS
 from connectors.kafka import Headers, KafkaSettings, Producer
 from schemas.alerts import Alert
 from schemas.topics import shard_name, shard_partition
@@ -114,4 +115,5 @@ class AlertSink(RecordSink[Alert]):
 
     def records(self, shard: str, item: Alert) -> Iterable[Record]:
         """One record an alert."""
+        ALERTS.labels(self._name, item.family, item.state).inc()
         return (Record(item.model_dump_json().encode(), item.port.encode()),)

@@ -69,6 +69,11 @@ class Reader:
             self._fill()
         return self._waiting.pop(partition, [])
 
+    def behind(self, partition: int, offset: int) -> int | None:
+        """Records of `partition` from `offset` on, as the client last heard; None before it heard. Asks nobody."""
+        _, high = self._client.get_watermark_offsets(ck.TopicPartition(self._topic, partition), cached=True)
+        return high - offset if high >= 0 else None
+
     def commit(self, partition: int, offset: int) -> None:
         """Tell the group where `partition` stands, for lag tools; sent with the next poll, failures do not matter."""
         self._to_commit[partition] = offset

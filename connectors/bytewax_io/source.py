@@ -8,6 +8,7 @@ import confluent_kafka as ck
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.bytewax_io.reader import Reader
+from connectors.flow_metrics import SourceMetrics
 from connectors.kafka import KafkaSettings
 from connectors.stopping import stopping
 from schemas.topics import shard_name, shard_partition
@@ -36,6 +37,7 @@ class Partition(StatefulSourcePartition[tuple[str, T], int], Generic[T]):
         self._decode = decode
         self._next = reader.open(partition, resume)
         self._until = until
+        self._metrics = SourceMetrics(topic, self._shard)
         self.closed: Callable[[Reader], None] | None = None
 
     def next_batch(self) -> list[tuple[str, T]]:
@@ -62,6 +64,8 @@ class Partition(StatefulSourcePartition[tuple[str, T], int], Generic[T]):
             where = f"{self._topic} partition {self._partition}, offsets {first}..{last}"
             raise DecodeError(f"{where}: {type(error).__name__}: {error}") from error
         self._next = last + 1
+        behind = self._reader.behind(self._partition, self._next)
+        self._metrics.polled(len(messages), messages[-1].timestamp()[1], behind)
         return [(self._shard, item)]
 
     def snapshot(self) -> int:

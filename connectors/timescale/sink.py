@@ -14,6 +14,7 @@ import psycopg
 import structlog
 import tenacity
 
+from connectors.flow_metrics import SinkMetrics
 from connectors.timescale.pool import Connection, advisory_key, connect
 from connectors.timescale.queries import query
 from connectors.timescale.rows import Place, Rows
@@ -58,6 +59,7 @@ class Writer:
         self._done: dict[str, int] = {}
         self._rows = Rows()
         self._fold_at: dict[str, float] = {}
+        self._metrics = SinkMetrics(flow)
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RETRIED),
             wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=5.0, jitter=0.2),
@@ -97,7 +99,10 @@ class Writer:
         In the order that `plan` says. Alerts are not the database's. Claims the shard if that was not done.
         """
         self._claimed.add(shard)
-        return self._retrying(lambda: self._write(shard, outputs.writes, origin))
+        began = time.perf_counter()
+        counts: Counts = self._retrying(lambda: self._write(shard, outputs.writes, origin))
+        self._metrics.wrote(began, counts)
+        return counts
 
     def _write(self, shard: str, writes: Sequence[Write], origin: int) -> Counts:
         """One attempt."""
@@ -154,6 +159,7 @@ class Writer:
 
     def _give_up_connection(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
+        self._metrics.retried()
         log.warning("the database did not take a write, trying again", flow=self._flow, error=str(error).strip())
         self.close()
 
