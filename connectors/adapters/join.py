@@ -45,7 +45,8 @@ def joined_values(values: list[tuple[Values, Ints]], loose: list[Loose]) -> tupl
 def stored_channels(table: Table) -> tuple[dict[str, Floats], NDArray[np.uint8]]:
     """The channels of `table` that occur, in the dtypes they are stored in, and the flags of the rows.
 
-    What lies outside a channel's physical range is set missing, and its row flagged.
+    What lies outside a channel's physical range is set missing, and its row flagged. Zeros have no sign: -0 is equal to 0,
+    so which of them a minute's extreme kept would depend on how batches are cut.
     """
     stored: dict[str, Floats] = {}
     flags = table.flags
@@ -59,6 +60,7 @@ def stored_channels(table: Table) -> tuple[dict[str, Floats], NDArray[np.uint8]]
             flags = flags | np.where(outside, RANGE_DROPPED, 0).astype(np.uint8)
         if not np.isnan(column).all():
             stored[channel.name] = column.astype(channel.dtype)
+            stored[channel.name] += 0
     return stored, flags
 
 

@@ -64,6 +64,13 @@ def test_a_value_outside_its_physical_range_is_dropped_and_flagged_and_the_rest_
     assert row[6]["current"] == 5
 
 
+@pytest.mark.parametrize("value", [-0.0, -1e-60])
+def test_zero_has_no_sign(value, said):
+    (row,) = said("ev/DE-1/from/reading", reading(current=value))["readings"]
+
+    assert (str(row[6]["current"]), np.signbit(row[6]["current"])) == ("0.0", False)
+
+
 def test_a_reading_of_which_nothing_is_in_range_stays_as_a_flagged_line(said):
     (row,) = said("ev/DE-1/from/reading", {"port": 1, "soc": 400})["readings"]
 
