@@ -290,6 +290,19 @@ def bench_detectors(
     run(seconds=seconds, repeats=repeats, console=screen)
 
 
+@bench.command("dashboards")
+def bench_dashboards(
+    days: Annotated[float, typer.Option(min=1, help="Days of simulated history")] = 30,
+    stations: Annotated[int, typer.Option(min=10, help="Stations of the simulated network; 60 have 120 ports")] = 60,
+    year: Annotated[bool, typer.Option(help="Also a generated year of 1,000 ports")] = True,
+    repeats: Annotated[int, typer.Option(min=1, help="Times each query is asked; the median is quoted")] = 3,
+) -> None:
+    """Time every query of every dashboard. Exit status 1 if one takes a second or more."""
+    from chargewell.bench.dashboards import run
+
+    raise typer.Exit(run(_settings(), screen, days=days, stations=stations, year=year, repeats=repeats))
+
+
 def _settings() -> Settings:
     return load()
 

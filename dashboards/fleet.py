@@ -14,9 +14,9 @@ from dashboards.variables import AT_SITES, DEFAULT_CONTROL_URL, PORTS
 DAYS: Final = "day BETWEEN ($__timeFrom()::timestamptz)::date AND ($__timeTo()::timestamptz)::date"
 _OUTCOMES: Final = {
     "success": "green", "failed": "red", "cut": "orange", "unknown": "purple",
-    "first_attempt_success": "green", "troubled_success": "orange",
 }  # fmt: skip
 _UPTIME: Final = "percentunit"
+_CHARGING: Final = f"FROM pub.charging_daily WHERE {DAYS} AND port_no IN {PORTS}"
 
 
 def build(control_url: str = DEFAULT_CONTROL_URL) -> Dashboard:
@@ -54,13 +54,11 @@ def _now(page: Page) -> None:
                         """SELECT count(*) AS orders FROM pub.work_order WHERE state NOT IN ('resolved', 'verified', 'cancelled')
                         AND coalesce(site, '(no site)') IN (${site:sqlstring})""",
                         links=[links.link("Work orders in control", f"{links.CONTROL}/orders")]), 3, 4)  # fmt: skip
-    page.add(16, number("Energy", "Delivered by the sessions that began in the time shown.",
-                        f"""SELECT coalesce(sum(energy_wh), 0) AS energy FROM pub.charging_session
-                        WHERE $__timeFilter(started_at) AND port_no IN {PORTS}""", unit="watth", decimals=1), 3, 4)  # fmt: skip
+    page.add(16, number("Energy", "Delivered by the sessions that began on the days shown.",
+                        f"SELECT coalesce(sum(energy_wh), 0) AS energy {_CHARGING}", unit="watth", decimals=1), 3, 4)  # fmt: skip
     page.add(17, number("First-time charge success", "Visits whose first attempt delivered energy and ended as the driver wanted. "
                         "A visit is what one driver tried at one station with pauses below 30 minutes.",
-                        f"""SELECT count(*) FILTER (WHERE outcome = 'first_attempt_success')::float8 / nullif(count(*), 0) AS success
-                        FROM pub.visit WHERE {DAYS} AND {AT_SITES}""", unit=_UPTIME, decimals=1,
+                        f"SELECT sum(first_time)::float8 / nullif(sum(visits), 0) AS success {_CHARGING}", unit=_UPTIME, decimals=1,
                         steps=((None, "red"), (0.7, "orange"), (0.85, "green"))), 3, 4)  # fmt: skip
 
 
@@ -95,22 +93,21 @@ def _uptime(page: Page) -> None:
 
 def _charging(page: Page) -> None:
     page.row(3, "Charging")
-    session = f"FROM pub.charging_session WHERE $__timeFilter(started_at) AND port_no IN {PORTS}"
     page.add(30, bars("Energy by day", "By the kind of port, of sessions by the day of their start (UTC).",
-                      f"""SELECT date_trunc('day', started_at) AS time, upper(kind) AS metric, sum(energy_wh) AS energy
-                      FROM pub.charging_session JOIN pub.port_now USING (port_no)
-                      WHERE $__timeFilter(started_at) AND {AT_SITES} AND energy_wh IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""",
+                      f"""SELECT day::timestamptz AS time, upper(kind) AS metric, sum(energy_wh) AS energy
+                      FROM pub.charging_daily d JOIN pub.port_now p USING (port_no)
+                      WHERE {DAYS} AND p.{AT_SITES} GROUP BY 1, 2 ORDER BY 1, 2""",
                       unit="watth", interval="1d", colours={"AC": "blue", "DC": "purple"}), 8)  # fmt: skip
     page.add(31, lines("First-time charge success by day", "Visits that worked at the first attempt, and at any.",
-                       f"""SELECT day::timestamptz AS time,
-                       count(*) FILTER (WHERE outcome = 'first_attempt_success')::float8 / count(*) AS "first attempt",
-                       count(*) FILTER (WHERE outcome <> 'failed')::float8 / count(*) AS "any attempt"
-                       FROM pub.visit WHERE {DAYS} AND {AT_SITES} GROUP BY day ORDER BY day""",
+                       f"""SELECT day::timestamptz AS time, sum(first_time)::float8 / nullif(sum(visits), 0) AS "first attempt",
+                       sum(first_time + troubled)::float8 / nullif(sum(visits), 0) AS "any attempt" {_CHARGING}
+                       GROUP BY day ORDER BY day""",
                        unit=_UPTIME, high=1, interval="1d", colours={"first attempt": "green", "any attempt": "blue"}), 8)  # fmt: skip
     page.add(32, shares("How sessions ended", "Success: ended by driver, vehicle or a limit, and energy flowed. Cut: energy flowed and something "
                         "else ended it. Failed: no energy to speak of.",
-                        f"SELECT outcome, count(*) AS sessions {session} AND state = 'closed' GROUP BY 1 ORDER BY 2 DESC",
-                        colours=_OUTCOMES), 8)  # fmt: skip
+                        f"""SELECT outcome, sessions FROM (SELECT sum(success) AS success, sum(failed) AS failed, sum(cut) AS cut, sum(unknown) AS unknown
+                        {_CHARGING}) sums, LATERAL (VALUES ('success', success), ('cut', cut), ('failed', failed), ('unknown', unknown))
+                        AS by_outcome (outcome, sessions) WHERE sessions > 0 ORDER BY sessions DESC""", colours=_OUTCOMES), 8)  # fmt: skip
 
 
 def _lists(page: Page) -> None:

@@ -122,8 +122,8 @@ def _comparisons(page: Page) -> None:
 
 def _compared(key: str) -> str:
     """Ports grouped by `key` of `pub.port_now`: failures, uptime, and first-time success."""
-    visit = f"""SELECT {key} AS name, count(*) FILTER (WHERE outcome = 'first_attempt_success')::float8 / count(*) AS success
-        FROM pub.visit WHERE {DAYS} AND {AT_SITES} GROUP BY 1"""
+    visit = f"""SELECT {key} AS name, sum(first_time)::float8 / nullif(sum(visits), 0) AS success
+        FROM pub.charging_daily d JOIN pub.port_now p USING (port_no) WHERE {DAYS} AND p.{AT_SITES} GROUP BY 1"""
     return f"""SELECT name, ports, mtbf, mttr, a_port, uptime, success FROM (
         SELECT {key} AS name, count(*) AS ports, sum(u.up_s) / nullif(sum(failures), 0) AS mtbf, sum(out_s) / nullif(sum(failures), 0) AS mttr,
         coalesce(sum(failures), 0)::float8 * 2592000 / nullif(sum(u.up_s + u.down_s), 0) AS a_port,

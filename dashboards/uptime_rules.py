@@ -12,6 +12,8 @@ _KINDS: dict[TimeKind, str] = {
 }  # fmt: skip
 """Time of a kind, as a column of `pub.uptime_daily`."""
 
+_COLUMNS = ("up_s", "down_s", "unobserved_s", "energy_s", "faulted_s", "unavailable_s", "silence_s")
+
 NOTE = (
     "As each rule counts time, over the days shown that have data; excused causes and hours outside opening hours are not "
     "taken out. A statement to an authority needs both."
@@ -19,11 +21,16 @@ NOTE = (
 
 
 def per_port(where: str) -> str:
-    """SQL of one row per rule and port: rule, title, level, threshold, above, port_no, up, outage, whole (seconds).
+    """SQL of one row per rule and port: rule, title, level, threshold, above, port_no, outage, whole (seconds).
 
-    `where` restricts `pub.uptime_daily`. Ports that a rule does not apply to have no row under it.
+    `where` restricts `pub.uptime_daily` (d) and `pub.port_now` (p). Ports that a rule does not apply to have no row under it.
     """
-    return "\nUNION ALL\n".join(_of_rule(rule, where) for rule in rules().values())
+    sums = ", ".join(f"sum({column}) AS {column}" for column in _COLUMNS)
+    return f"""
+    WITH seconds AS MATERIALIZED (
+        SELECT port_no, p.kind, p.rated_w, {sums} FROM pub.uptime_daily d JOIN pub.port_now p USING (port_no)
+        WHERE NOT p.discovered AND {where} GROUP BY port_no, p.kind, p.rated_w)
+    {" UNION ALL ".join(_of_rule(rule) for rule in rules().values())}"""
 
 
 def by_rule(where: str) -> str:
@@ -37,24 +44,22 @@ def by_rule(where: str) -> str:
     GROUP BY title, level, threshold ORDER BY title"""
 
 
-def _of_rule(rule: Rule, where: str) -> str:
+def _of_rule(rule: Rule) -> str:
     outage, ignored = _sum(rule, "outage"), _sum(rule, "ignore")
     whole = "up_s + down_s + unobserved_s"
     if rule.denominator == "counted":
         whole = f"{whole} - ({ignored})"
-    applies = ["NOT p.discovered"]
+    applies = ["true"]
     if rule.kind is not None:
-        applies.append(f"p.kind = '{rule.kind}'")
+        applies.append(f"kind = '{rule.kind}'")
     if rule.min_rated_w is not None:
-        applies.append(f"p.rated_w >= {rule.min_rated_w:.0f}")
+        applies.append(f"rated_w >= {rule.min_rated_w:.0f}")
     title = rule.title.replace("'", "''")
     above = "true" if rule.strictly_above else "false"
     return f"""
     SELECT '{rule.name}' AS rule, '{title}' AS title, '{rule.level}' AS level, {rule.threshold}::float8 AS threshold,
-        {above} AS above, d.port_no, sum({outage}) AS outage, sum({whole}) AS whole
-    FROM pub.uptime_daily d JOIN pub.port_now p USING (port_no)
-    WHERE {" AND ".join(applies)} AND {where}
-    GROUP BY d.port_no"""
+        {above} AS above, port_no, {outage} AS outage, {whole} AS whole
+    FROM seconds WHERE {" AND ".join(applies)}"""
 
 
 def _sum(rule: Rule, how: str) -> str:

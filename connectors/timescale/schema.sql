@@ -75,6 +75,22 @@ CREATE TABLE change_log (
     CONSTRAINT change_log_pkey PRIMARY KEY (change_no)
 );
 
+-- Closed charging sessions and visits by port and UTC day of their start; a visit counts at the port of its first attempt
+CREATE TABLE charging_daily (
+    port_no integer NOT NULL,
+    day date NOT NULL,
+    sessions integer NOT NULL,
+    success integer NOT NULL,
+    failed integer NOT NULL,
+    cut integer NOT NULL,
+    unknown integer NOT NULL,
+    energy_wh double precision NOT NULL,
+    visits integer NOT NULL,
+    first_time integer NOT NULL,
+    troubled integer NOT NULL,
+    CONSTRAINT charging_daily_pkey PRIMARY KEY (port_no, day)
+);
+
 -- A charging session from the attempt to the end; energy by the register and integrated from power, side by side
 CREATE TABLE charging_session (
     port_no integer NOT NULL,
@@ -212,6 +228,21 @@ CREATE TABLE event (
     CONSTRAINT event_pkey PRIMARY KEY (port_no, at, kind, digest)
 );
 
+-- Probability that a fault family strikes a port within 24 h, 7 d and 30 d of `at`, with what moved it; of each port, hour and model the likeliest family, and others that stand out
+CREATE TABLE failure_risk (
+    at timestamp with time zone NOT NULL,
+    expected_lead_s double precision,
+    port_no integer NOT NULL,
+    p_24h real NOT NULL,
+    p_7d real NOT NULL,
+    p_30d real NOT NULL,
+    family text NOT NULL,
+    model_version text NOT NULL,
+    shadow boolean NOT NULL,
+    reasons jsonb,
+    CONSTRAINT failure_risk_pkey PRIMARY KEY (port_no, at, family, model_version)
+);
+
 -- What a technician found and did, in the codes of schemas.work
 CREATE TABLE finding (
     finding_no bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -293,6 +324,7 @@ CREATE TABLE incident (
     ports text[] NOT NULL,
     order_id uuid,
     recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    predicted_at timestamp with time zone,
     CONSTRAINT incident_pkey PRIMARY KEY (incident_id),
     CONSTRAINT incident_check CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
     CONSTRAINT incident_severity_check CHECK ((severity = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
@@ -318,6 +350,27 @@ CREATE TABLE label (
     order_id uuid,
     CONSTRAINT label_pkey PRIMARY KEY (label_no),
     CONSTRAINT label_source_check CHECK ((source = ANY (ARRAY['simulator'::text, 'technician'::text, 'operator'::text])))
+);
+
+-- Failure models: where they come from, how good they were on other data, and the bytes that are loaded; one is live, others may run in shadow
+CREATE TABLE model (
+    version text NOT NULL,
+    state text NOT NULL,
+    source text NOT NULL,
+    trained_at timestamp with time zone NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    level real NOT NULL,
+    features jsonb NOT NULL,
+    scores jsonb NOT NULL,
+    promoted_at timestamp with time zone,
+    digest bytea NOT NULL,
+    body bytea NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT model_pkey PRIMARY KEY (version),
+    CONSTRAINT model_level_check CHECK (((level > (0)::double precision) AND (level < (1)::double precision))),
+    CONSTRAINT model_state_check CHECK ((state = ANY (ARRAY['live'::text, 'shadow'::text, 'retired'::text]))),
+    CONSTRAINT model_version_check CHECK ((version <> ''::text))
 );
 
 -- What was said and done about an incident or a work order, in order
@@ -377,6 +430,38 @@ CREATE TABLE port_dated (
     phases integer,
     kind text,
     CONSTRAINT port_dated_pkey PRIMARY KEY (port, valid_from)
+);
+
+-- What an hour (at: its beginning) showed of a port's load, heat, delivery, values and errors; meaning of the columns: docs/failure-prediction.md
+CREATE TABLE port_hour (
+    at timestamp with time zone NOT NULL,
+    port_no integer NOT NULL,
+    ambient real,
+    load real,
+    busy real,
+    contact_heat real,
+    contact_peak real,
+    cabinet_heat real,
+    cabinet_rise real,
+    fan real,
+    delivered real,
+    voltage real,
+    imbalance real,
+    isolation real,
+    contactor_delay real,
+    lock_retries real,
+    free_memory real,
+    score real,
+    residual_connector real,
+    residual_cabinet real,
+    residual_delivery real,
+    faults real,
+    failed real,
+    boots real,
+    lost real,
+    sessions real,
+    errors jsonb,
+    CONSTRAINT port_hour_pkey PRIMARY KEY (port_no, at)
 );
 
 -- One port at one instant: V, A, W, Wh, %, degC, 1/min; null = the channel was not told
@@ -652,6 +737,10 @@ CREATE TABLE work_order (
     resolved_at timestamp with time zone,
     ended_because text,
     recorded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    predicted_at timestamp with time zone,
+    planned_from timestamp with time zone,
+    planned_to timestamp with time zone,
+    model_version text,
     CONSTRAINT work_order_pkey PRIMARY KEY (order_id),
     CONSTRAINT work_order_number_key UNIQUE (number),
     CONSTRAINT work_order_priority_check CHECK ((priority = ANY (ARRAY['P1'::text, 'P2'::text, 'P3'::text, 'P4'::text]))),
@@ -661,6 +750,7 @@ CREATE TABLE work_order (
 
 CREATE INDEX audit_recent_shard ON audit_recent USING btree (flow, shard);
 CREATE INDEX change_log_subject ON change_log USING btree (kind, subject, change_no);
+CREATE INDEX charging_session_day ON charging_session USING btree (port_no, (((started_at AT TIME ZONE 'UTC'::text))::date));
 CREATE INDEX charging_session_repair ON charging_session USING btree (started_at) WHERE needs_repair;
 CREATE INDEX charging_session_started ON charging_session USING btree (started_at);
 CREATE INDEX command_order ON command USING btree (order_id);
@@ -680,6 +770,7 @@ CREATE INDEX port_station ON port USING btree (station);
 CREATE INDEX reject_received_at ON reject USING btree (received_at);
 CREATE INDEX work_order_station ON work_order USING btree (station, opened_at);
 CREATE UNIQUE INDEX incident_one_open ON incident USING btree (port, family) WHERE (state = 'open'::text);
+CREATE UNIQUE INDEX model_one_live ON model USING btree ((true)) WHERE (state = 'live'::text);
 CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, family) WHERE (state <> ALL (ARRAY['resolved'::text, 'verified'::text, 'cancelled'::text]));
 
 -- VIEW audit_hour: Lines by station and hour of receipt: received = stored + repeated + superseded + rejected; flow
@@ -700,6 +791,10 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 -- VIEW pub.availability: Intervals in which a port was up, down or unobserved; to_at null = still so; port text,
 --     from_at timestamp with time zone, to_at timestamp with time zone, state text, reason text, detail text, port_no
 --     integer
+-- VIEW pub.charging_daily: Charging by port and UTC day of the start: sessions by outcome, energy, and visits that
+--     worked at the first attempt; port text, day date, sessions integer, success integer, failed integer, cut
+--     integer, unknown integer, energy_wh double precision, visits integer, first_time integer, troubled integer,
+--     port_no integer
 -- VIEW pub.charging_session: Charging sessions: energy by register and integrated, power, reason of the end, who
 --     answers for it; port text, port_no integer, connector integer, session_key text, session text, token text,
 --     state text, outcome text, party text, stop_reason text, valid_stop boolean, fault_family text, fault_code text,
@@ -721,6 +816,9 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 --     zone, decided_at timestamp with time zone, settled_at timestamp with time zone, incident_id uuid
 -- VIEW pub.event: What happened at a port: status, session, boot, fault, connection, ...; port text, at timestamp
 --     with time zone, kind text, data jsonb, flags smallint, received_at timestamp with time zone, port_no integer
+-- VIEW pub.failure_risk: Probability that a fault family strikes a port soon, hour by hour, with reasons; shadow = by
+--     a model that is not live; port text, at timestamp with time zone, family text, p_24h real, p_7d real, p_30d
+--     real, expected_lead_s double precision, reasons jsonb, model_version text, shadow boolean, port_no integer
 -- VIEW pub.finding: What technicians found and did; work_order text, port text, at timestamp with time zone, found
 --     boolean, family text, mechanism text, cause text, activity text, part text, note text
 -- VIEW pub.flow_state: The newest time that each flow has written about; null: nothing for three hours (uptime,
@@ -728,10 +826,15 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 -- VIEW pub.incident: One cause at one port or station, with why we think so; incident_id uuid, port text, station
 --     text, site text, family text, severity text, state text, source text, history boolean, onset_at timestamp with
 --     time zone, opened_at timestamp with time zone, closed_at timestamp with time zone, closed_because text, why
---     text, score real, probability real, ports text[], work_order text, recorded_at timestamp with time zone
+--     text, score real, probability real, ports text[], work_order text, recorded_at timestamp with time zone,
+--     predicted_at timestamp with time zone
 -- VIEW pub.label: What was wrong with a port over a span, by one who knows; present false: it was not there; port
 --     text, start_at timestamp with time zone, end_at timestamp with time zone, fault text, variant text, severity
 --     real, ramp_s real, signs text[], source text, who text, note text, present boolean
+-- VIEW pub.model: Failure models with their data span, features and scores; one is live; version text, state text,
+--     source text, trained_at timestamp with time zone, from_at timestamp with time zone, to_at timestamp with time
+--     zone, level real, features jsonb, scores jsonb, promoted_at timestamp with time zone, recorded_at timestamp
+--     with time zone
 -- VIEW pub.outage: Times without service: down intervals that follow each other at once are one outage, under its
 --     first reason; port text, station text, site text, model text, firmware text, kind text, from_at timestamp with
 --     time zone, to_at timestamp with time zone, seconds double precision, reason text, detail text, port_no integer
@@ -740,6 +843,12 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 --     precision, owner text, kind text, rated_w real, phases integer, model text, firmware text, protocol text,
 --     heartbeat_s real, commissioned_at timestamp with time zone, retired_at timestamp with time zone, discovered
 --     boolean, port_no integer
+-- VIEW pub.port_hour: What an hour showed of a port: the rows that failure models look at; port text, at timestamp
+--     with time zone, port_no integer, ambient real, load real, busy real, contact_heat real, contact_peak real,
+--     cabinet_heat real, cabinet_rise real, fan real, delivered real, voltage real, imbalance real, isolation real,
+--     contactor_delay real, lock_retries real, free_memory real, score real, residual_connector real,
+--     residual_cabinet real, residual_delivery real, faults real, failed real, boots real, lost real, sessions real,
+--     errors jsonb
 -- VIEW pub.port_now: Every charging port in service as it is now: state, rolling uptime, open incidents, its most
 --     urgent order; port text, station text, number integer, site text, site_name text, lat double precision, lon
 --     double precision, kind text, rated_w real, model text, firmware text, protocol text, discovered boolean, state
@@ -776,19 +885,26 @@ CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, famil
 --     text, at timestamp with time zone, port_no integer, up_1h real, up_24h real, up_7d real, up_30d real,
 --     observed_s_30d real
 -- VIEW pub.visit: Attempts of one driver at one station close after one another, and whether the first one worked; by
---     UTC day; day date, site text, station text, port text, model text, firmware text, started_at timestamp with
---     time zone, ended_at timestamp with time zone, attempts integer, energy_wh double precision, outcome text
+--     UTC day. For sums: "pub".charging_daily; day date, site text, station text, port text, model text, firmware
+--     text, started_at timestamp with time zone, ended_at timestamp with time zone, attempts integer, energy_wh
+--     double precision, outcome text, port_no integer
 -- VIEW pub.work_order: What somebody does about an incident, how soon, and where it stands; number text, port text,
 --     station text, site text, family text, priority text, state text, source text, what text, why text, bring
 --     text[], checks text[], onset_at timestamp with time zone, opened_at timestamp with time zone, respond_by
 --     timestamp with time zone, safe_by timestamp with time zone, restore_by timestamp with time zone, cleared_at
 --     timestamp with time zone, assignee text, state_since timestamp with time zone, responded_at timestamp with time
---     zone, resolved_at timestamp with time zone, ended_because text, order_id uuid
+--     zone, resolved_at timestamp with time zone, ended_because text, order_id uuid, predicted_at timestamp with time
+--     zone, planned_from timestamp with time zone, planned_to timestamp with time zone, model_version text
+-- VIEW visit: What one driver tried at one station with short pauses (30 minutes; 2 where nobody knows who), by UTC
+--     day of the start; day date, station text, port_no integer, started_at timestamp with time zone, ended_at
+--     timestamp with time zone, attempts integer, energy_wh double precision, outcome text
 
 -- edition: plain
 CREATE INDEX anomaly_score_at ON anomaly_score USING brin (at) WITH (autosummarize='on');
 CREATE INDEX audit_sum_hour ON audit_sum USING brin (hour) WITH (autosummarize='on', pages_per_range='32');
 CREATE INDEX event_times ON event USING brin (at, received_at) WITH (autosummarize='on');
+CREATE INDEX failure_risk_at ON failure_risk USING brin (at) WITH (autosummarize='on');
+CREATE INDEX port_hour_at ON port_hour USING brin (at) WITH (autosummarize='on');
 CREATE INDEX reading_1m_at ON reading_1m USING brin (at) WITH (autosummarize='on');
 CREATE INDEX reading_other_times ON reading_other USING brin (at, received_at) WITH (autosummarize='on');
 CREATE INDEX reading_times ON reading USING brin (at, received_at) WITH (autosummarize='on');
@@ -802,6 +918,8 @@ CREATE INDEX reading_times ON reading USING brin (at, received_at) WITH (autosum
 CREATE INDEX uptime_rolling_at ON uptime_rolling USING brin (at) WITH (autosummarize='on', pages_per_range='32');
 -- HYPERTABLE anomaly_score by at, chunks of 7 days
 -- HYPERTABLE event by at, chunks of 30 days
+-- HYPERTABLE failure_risk by at, chunks of 30 days
+-- HYPERTABLE port_hour by at, chunks of 30 days
 -- HYPERTABLE reading by at, chunks of 1 day
 -- HYPERTABLE reading_1m by at, chunks of 7 days
 -- HYPERTABLE reading_other by at, chunks of 7 days

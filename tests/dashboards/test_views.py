@@ -163,3 +163,52 @@ def test_days_of_the_daily_sums_are_whole(conn):
     for (port, _, seconds), (following, _, _) in pairwise(days):
         if port == following:
             assert seconds in (82_800, 86_400, 90_000)
+
+
+def sums_of(conn):
+    """Charging by port and day, put together in Python from sessions and visits."""
+    found = {}
+    for port, day, outcome, energy in conn.execute(
+        "SELECT port_no, (started_at AT TIME ZONE 'UTC')::date, outcome, energy_wh FROM pub.charging_session WHERE state = 'closed'"
+    ):
+        cell = found.setdefault((port, day), dict.fromkeys(SUMS, 0))
+        cell["sessions"] += 1
+        cell[outcome] += 1
+        cell["energy_wh"] += energy or 0
+    for port, day, outcome in conn.execute("SELECT port_no, day, outcome FROM pub.visit"):
+        cell = found[port, day]
+        cell["visits"] += 1
+        cell["first_time"] += outcome == "first_attempt_success"
+        cell["troubled"] += outcome == "troubled_success"
+    return found
+
+
+SUMS = ("sessions", "success", "failed", "cut", "unknown", "energy_wh", "visits", "first_time", "troubled")
+
+
+def kept(conn):
+    rows = conn.execute(f"SELECT port_no, day, {', '.join(SUMS)} FROM pub.charging_daily").fetchall()
+    return {(port, day): dict(zip(SUMS, rest, strict=True)) for port, day, *rest in rows}
+
+
+def test_daily_sums_follow_whatever_is_written_to_sessions(conn):
+    assert kept(conn) == {key: pytest.approx(cell) for key, cell in sums_of(conn).items()}
+    with conn.transaction(force_rollback=True):
+        for change in (
+            "UPDATE charging_session SET outcome = 'failed', energy_wh = 0 WHERE session_key LIKE '%1%'",
+            "UPDATE charging_session SET started_at = started_at - interval '1 day' WHERE session_key LIKE '%2%'",
+            "DELETE FROM charging_session WHERE session_key LIKE '%3%'",
+            "UPDATE charging_session SET state = 'open', outcome = 'open' WHERE session_key LIKE '%4%'",
+            "UPDATE charging_session SET token = NULL WHERE session_key LIKE '%5%'",
+            "INSERT INTO charging_session SELECT * FROM charging_session ON CONFLICT (port_no, session_key) DO UPDATE SET energy_wh = 7",
+        ):
+            assert conn.execute(change).rowcount > 0
+            assert kept(conn) == {key: pytest.approx(cell) for key, cell in sums_of(conn).items()}, change
+
+
+def test_a_flow_may_write_sessions_although_it_may_not_write_the_sums(conn):
+    with conn.transaction(force_rollback=True):
+        conn.execute("SET LOCAL ROLE chargewell_flows")
+        conn.execute("UPDATE charging_session SET energy_wh = 1 WHERE state = 'closed'")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
+            conn.execute("DELETE FROM charging_daily")

@@ -27,20 +27,15 @@ JOIN pub.port p USING (port_no) LEFT JOIN uptime_now u USING (port_no)
 WHERE p.number > 0;
 COMMENT ON VIEW pub.outage IS 'Times without service: down intervals that follow each other at once are one outage, under its first reason';
 
+CREATE VIEW pub.charging_daily AS
+SELECT p.port, d.day, d.sessions, d.success, d.failed, d.cut, d.unknown, d.energy_wh, d.visits, d.first_time, d.troubled, d.port_no
+FROM charging_daily d JOIN port p USING (port_no);
+COMMENT ON VIEW pub.charging_daily IS 'Charging by port and UTC day of the start: sessions by outcome, energy, and visits that worked at the first attempt';
+
 CREATE VIEW pub.visit AS
-SELECT day, site, station, (array_agg(port ORDER BY started_at))[1] AS port, model, (array_agg(firmware ORDER BY started_at))[1] AS firmware,
-       min(started_at) AS started_at, max(ended_at) AS ended_at, count(*)::int AS attempts, sum(energy_wh) AS energy_wh,
-       CASE WHEN (array_agg(outcome ORDER BY started_at))[1] = 'success' THEN 'first_attempt_success'
-            WHEN (array_agg(outcome ORDER BY started_at DESC))[1] = 'success' THEN 'troubled_success' ELSE 'failed' END AS outcome
-FROM (SELECT *, count(*) FILTER (WHERE pause IS NULL OR pause > gap) OVER (PARTITION BY day, station, who ORDER BY started_at, port) AS visit
-      FROM (SELECT c.*, p.port, p.station, p.model, p.firmware, coalesce(p.site, '(no site)') AS site, coalesce(c.token, p.port) AS who,
-                   CASE WHEN c.token IS NULL THEN interval '2 minutes' ELSE interval '30 minutes' END AS gap,
-                   c.started_at - lag(c.ended_at) OVER (PARTITION BY c.day, p.station, coalesce(c.token, p.port) ORDER BY c.started_at, p.port) AS pause
-            FROM (SELECT port_no, token, outcome, started_at, ended_at, energy_wh, (started_at AT TIME ZONE 'UTC')::date AS day
-                  FROM charging_session WHERE state = 'closed') c
-            JOIN pub.port p USING (port_no)) attempt) numbered
-GROUP BY day, site, station, model, who, visit;
-COMMENT ON VIEW pub.visit IS 'Attempts of one driver at one station close after one another, and whether the first one worked; by UTC day';
+SELECT v.day, coalesce(p.site, '(no site)') AS site, v.station, p.port, p.model, p.firmware, v.started_at, v.ended_at, v.attempts, v.energy_wh, v.outcome, v.port_no
+FROM visit v JOIN pub.port p USING (port_no);
+COMMENT ON VIEW pub.visit IS 'Attempts of one driver at one station close after one another, and whether the first one worked; by UTC day. For sums: pub.charging_daily';
 
 CREATE VIEW pub.alert AS
 SELECT i.alert_id, i.revision, i.body ->> 'port' AS port, i.subject, i.body ->> 'family' AS family, i.body ->> 'kind' AS kind,
