@@ -73,7 +73,10 @@ def word() -> str:
 
 
 def make(folder: Path) -> bool:
-    """Make everything under `folder`; False if it was made before. The mark of being made is written last."""
+    """Make everything under `folder`; False if it was made before. The mark of being made is written last.
+
+    Without the mark all passwords are made anew; the key of hashed ids and the logins of stations stay.
+    """
     mark = folder / "prepare" / "chargewell.toml"
     if mark.exists():
         return False
@@ -85,7 +88,8 @@ def make(folder: Path) -> bool:
     put(folder / "database" / "owner_password", database["owner"])
     put(folder / "grafana" / "admin_password", word())
     put(folder / "grafana" / "database_password", database["read"])
-    for name, settings in _settings(database, broker).items():
+    (folder / "simulator" / "chargewell.toml").unlink(missing_ok=True)
+    for name, settings in _settings(database, broker, _token_key(folder)).items():
         put(folder / name / "chargewell.toml", tomli_w.dumps(settings))
     owner = {
         "dsn": _dsn("chargewell", database["owner"]),
@@ -95,7 +99,15 @@ def make(folder: Path) -> bool:
     return True
 
 
-def _settings(database: Mapping[str, str], broker: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _token_key(folder: Path) -> str:
+    """The key of hashed ids: that of before, since ids stored under it would match no later ones, else a new one."""
+    path = folder / "flows" / "chargewell.toml"
+    if path.exists():
+        return str(tomllib.loads(path.read_text("utf-8"))["flows"]["token_key"])
+    return secrets.token_urlsafe(32)
+
+
+def _settings(database: Mapping[str, str], broker: Mapping[str, str], token_key: str) -> dict[str, dict[str, Any]]:
     """What each process is told, and nothing that it does not need."""
     names = Names()
     bridge, control = ({"user": name, "password": broker[name]} for name in ("bridge", "control"))
@@ -103,7 +115,7 @@ def _settings(database: Mapping[str, str], broker: Mapping[str, str]) -> dict[st
         "bridge": {"mqtt": bridge},
         "flows": {
             "database": {"dsn": _dsn(names.login("flows"), database["flows"])},
-            "flows": {"token_key": secrets.token_urlsafe(32)},
+            "flows": {"token_key": token_key},
         },
         "control": {
             "database": {"dsn": _dsn(names.login("control"), database["control"])},

@@ -47,7 +47,7 @@ class Native:
     def __init__(self, compose, root, folder):
         self.compose, self.root, self.folder = compose, root, folder
         self.secrets, self.state = folder / "run", folder / "state"
-        self.control_port = free_port()
+        self.control_port, self.metrics_ports = free_port(), {}
         self.replaced = {
             "/run/chargewell": str(self.secrets),
             "/opt/chargewell": str(root),
@@ -77,6 +77,8 @@ class Native:
         """What the file says, and of this machine only where programs are."""
         said = {key: self.told(str(value)) for key, value in self.compose[name].get("environment", {}).items()}
         more = self.extra if "CHARGEWELL_MQTT__HOST" in said else {}
+        if "CHARGEWELL_METRICS__PORT" in said:
+            said["CHARGEWELL_METRICS__PORT"] = str(self.metrics_ports.setdefault(name, free_port()))
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(self.root)} | said | more
 
     def argv(self, name):
@@ -257,6 +259,9 @@ def test_all_end_within_their_grace_when_asked_and_go_on_where_they_were(house):
 
     native.start("bridge", "flows", "control")
     native.until(lambda: native.healthy("flows") and native.healthy("control"), 60)
+    said = [sys.executable, "-m", "chargewell", "audit"]
+    audit = subprocess.run(said, env=native.environment("flows"), cwd=native.folder, capture_output=True, text=True)
+    assert audit.returncode == 0, audit.stdout[-2_000:] + audit.stderr[-2_000:]
     assert rows(house, "SELECT count(*) FROM pub.reading")[0][0] >= before
     assert rows(house, "SELECT sum(unaccounted) FROM pub.audit_hour") == [(0,)]
 

@@ -110,13 +110,22 @@ def test_a_second_start_changes_nothing(folder, make_secrets, capsys):
     assert "were made before" in capsys.readouterr().out
 
 
-def test_what_an_interrupted_first_start_left_is_made_anew(folder, make_secrets, monkeypatch):
+def test_without_its_mark_passwords_are_made_anew_but_ids_and_stations_stay(folder, make_secrets):
+    make_secrets.main([str(folder), "--login", "DE-X-001"])
+    before, logins = words(folder), hashes(folder)
     (folder / "prepare" / "chargewell.toml").unlink()
 
     make_secrets.main([str(folder)])
+    make_secrets.main([str(folder), "--demo"])
 
-    owner = (folder / "database" / "owner_password").read_text("utf-8")
-    assert owner in (folder / "prepare" / "chargewell.toml").read_text("utf-8")
+    after = words(folder)
+    assert not before["database"] & after["database"]
+    assert not before["bridge"] & after["bridge"]
+    token = tomllib.loads((folder / "flows" / "chargewell.toml").read_text("utf-8"))["flows"]["token_key"]
+    assert before["flows"] & after["flows"] == {token}
+    assert hashes(folder)["DE-X-001"] == logins["DE-X-001"]
+    control = tomllib.loads((folder / "control" / "chargewell.toml").read_text("utf-8"))["mqtt"]
+    assert tomllib.loads((folder / "simulator" / "chargewell.toml").read_text("utf-8"))["mqtt"] == control
 
 
 def test_production_gets_no_login_of_the_simulator(make_secrets, tmp_path):
