@@ -22,8 +22,10 @@ _MISSING: Final = tuple(f.channel for f in SIGNS if f.name.endswith("_missing"))
 _STUCK: Final = tuple(f.channel for f in SIGNS if f.name.endswith("_stuck"))
 _COUNT: Final = len(SIGNS)
 _SLOW: Final = float(np.log(2.2))
-_LEAST: Final = 8
-"""Looks in a row from which a sign matters: an hour and a half."""
+_LEAST: Final = np.array([18 if f.name.endswith("_stuck") else 8 for f in SIGNS], np.int16)
+"""Looks in a row from which a sign matters: an hour and a half; three hours where steps of a sensor may be equal by chance."""
+_RAREST: Final = np.array([0.3 if f.name.endswith("_stuck") else 0.05 for f in SIGNS], np.float32)
+"""No sign is taken for rarer than this: equal values come in rows at still hours."""
 _YOUNG: Final = 60
 """Looks in a context before its habits count."""
 _HABIT: Final = np.float32(1 / 1_000)
@@ -119,7 +121,7 @@ class Signs:
             at = int(t.at[row])
             evidence = [
                 Evidence(
-                    f.name, float(nats[i, j]), float(runs[i, j]), float(_LEAST), float(runs[i, j]), 0.0, bool(hot[i, j]),
+                    f.name, float(nats[i, j]), float(runs[i, j]), float(_LEAST[j]), float(runs[i, j]), 0.0, bool(hot[i, j]),
                     at - int(runs[i, j]) * EVERY_US, "speech",
                 )
                 for j, f in enumerate(SIGNS)
@@ -137,7 +139,7 @@ def _step(s: dict[str, np.ndarray], yes: Bools, known: Bools, context: Slots) ->
     np.maximum(longest, run, out=longest, where=over & (run < 3 * _LEAST))
     run[:] = np.where(known, np.where(yes, np.minimum(run + 1, 30_000), 0), run)
     judged = (looks[:, None] >= _YOUNG) & (share < 0.5) & (run > 2 * longest)
-    nats = np.where(judged & yes, run * -np.log(np.maximum(share, np.float32(0.05))), 0).astype(np.float32)
+    nats = np.where(judged & yes, run * -np.log(np.maximum(share, _RAREST)), 0).astype(np.float32)
     gain = np.maximum(_HABIT, 1 / (looks[:, None] + np.float32(1)))
     usual = known & ((run < _LEAST) | (share >= 0.5) | (looks[:, None] < _YOUNG))
     s["share"][lane, context] = share + np.where(usual, gain * (yes - share), 0)

@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from chargewell.bench.chargers.cases import STATED
@@ -19,8 +21,10 @@ from models.evaluation.rivals import Table, follow, level_for, limits, told
 
 RATE: Final = 0.1
 """Alerts about nothing per port and month that are allowed."""
-LEVELS: Final = {"cusum": 1.0, "mewma": 1.0, "half_space": 4.0}
-"""Levels of the rivals: those at which they raise `RATE` on the fleets of the tuning world."""
+OWN_LEVELS: Final = {"cusum": 1.0, "mewma": 1.0, "half_space": 4.0}
+"""Levels at which the rivals alarm by themselves."""
+LEVELS: Final = {"cusum": 4.0, "mewma": 29.3, "half_space": 57.8}
+"""Levels at which they raise `RATE` on the fleets of the tuning world (`tuned_level`); 4.0 is where CUSUM is capped: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ def run(
         calm = pool.submit(healthy, trial, stations, days)
         fleets = [pool.submit(failing, trial, season, stations, days) for season in range(len(SEASONS))]
         done = [f.result() for f in fleets]
-        names = ("limits", *LEVELS) if rivals else ()
-        asked = {name: pool.submit(_rival, name, [*done, calm.result()], LEVELS.get(name, 0.0)) for name in names}
-        said = {name: one.result() for name, one in asked.items()}
-    everything = [*done, calm.result()]
-    said = {OPERATOR: [f.said for f in everything], **said}
+        everything = [*done, calm.result()]
+        asked = [pool.submit(_rival, name, everything) for name in (("limits", *LEVELS) if rivals else ())]
+        said = {OPERATOR: [f.said for f in everything]}
+        for one in asked:
+            said |= one.result()
     judged = {name: _judged(done, rows) for name, rows in said.items()}
     months = calm.result().port_days / 30.4375
     result = Result(world, judged, {name: len(rows[-1]) / months for name, rows in said.items()}, done, calm.result())
@@ -70,11 +74,16 @@ def _judged(fleets: Sequence[Watched], said: Sequence[Sequence[Said]]) -> Judged
     )
 
 
-def _rival(name: str, fleets: Sequence[Watched], level: float) -> list[list[Said]]:
+def _rival(name: str, fleets: Sequence[Watched]) -> dict[str, list[list[Said]]]:
+    """What a rival says of each fleet, at its own level and at the one that is set for it."""
     tables = [table(f) for f in fleets]
     if name == "limits":
-        return [limits(t) for t in tables]
-    return [told(t, follow(detectors()[name], t), level) for t in tables]
+        return {name: [limits(t) for t in tables]}
+    tracks = [follow(detectors()[name], t) for t in tables]
+    levels = {f"{name}, own level": OWN_LEVELS[name], f"{name}, {RATE:g} on tuning": LEVELS[name]}
+    return {
+        row: [told(t, track, level) for t, track in zip(tables, tracks, strict=True)] for row, level in levels.items()
+    }
 
 
 def table(fleet: Watched) -> Table:
@@ -89,9 +98,8 @@ def tuned_level(name: str, fleets: Sequence[Watched]) -> float:
     return level_for(tables, sum(f.port_days for f in fleets) / 30.4375, RATE, quiet)
 
 
-def _faulty(t: Table, fleet: Watched):  # type: ignore[no-untyped-def]
-    import numpy as np
-
+def _faulty(t: Table, fleet: Watched) -> NDArray[np.bool_]:
+    """The rows at which a fault is there."""
     found = np.zeros(len(t.at), np.bool_)
     for case in fleet.cases:
         station, _, number = case.port.rpartition("/")
