@@ -2,6 +2,7 @@
 
 from chargewell.logs import set_up
 from chargewell.settings import Settings
+from connectors.metrics import shown
 from connectors.mqtt import MqttSettings
 
 
@@ -10,7 +11,8 @@ def run_bridge(settings: Settings) -> None:
     from pipelines.bridge import run_bridge as run
 
     set_up()
-    run(settings.mqtt, settings.kafka, settings.bridge)
+    with shown(settings.metrics):
+        run(settings.mqtt, settings.kafka, settings.bridge)
 
 
 def run_flow(settings: Settings, name: str, *, rebuild: bool = False) -> None:
@@ -18,7 +20,8 @@ def run_flow(settings: Settings, name: str, *, rebuild: bool = False) -> None:
     from chargewell.flows import run
 
     set_up()
-    run(settings, name, rebuild=rebuild)
+    with shown(settings.metrics):
+        run(settings, name, rebuild=rebuild)
 
 
 def run_control(settings: Settings) -> None:
@@ -26,7 +29,8 @@ def run_control(settings: Settings) -> None:
     from control.run import run
 
     set_up()
-    run(settings.control, settings.database, settings.kafka, control_mqtt(settings))
+    with shown(settings.metrics):
+        run(settings.control, settings.database, settings.kafka, control_mqtt(settings))
 
 
 def control_mqtt(settings: Settings) -> MqttSettings:

@@ -15,10 +15,16 @@ from chargewell.settings import Settings, write
 def start(settings: Settings, processes: Processes) -> None:
     """Start bridge, flows (fused or apart) and control, in the order in which data flow back: control first listens."""
     flows = ["all"] if settings.flows.layout == "fused" else [name for name in NAMES if name != "all"]
-    processes.add("control", "control")
-    for name in flows:
-        processes.add(f"flow-{name}", "flow", name, stop_s=30.0)
-    processes.add("bridge", "bridge")
+    processes.add("control", "control", environment=metrics_port(settings, 0))
+    for i, name in enumerate(flows):
+        processes.add(f"flow-{name}", "flow", name, stop_s=30.0, environment=metrics_port(settings, 2 + i))
+    processes.add("bridge", "bridge", environment=metrics_port(settings, 1))
+
+
+def metrics_port(settings: Settings, place: int) -> dict[str, str]:
+    """The environment that gives a process on this machine its own port for metrics: control, bridge, then the flows."""
+    port = settings.metrics.port
+    return {} if port == 0 else {"CHARGEWELL_METRICS__PORT": str(port + place)}
 
 
 def run(settings: Settings, console: Console) -> None:

@@ -38,7 +38,7 @@ class MetricsSettings(BaseModel):
         Field(
             ge=0,
             le=65_535,
-            description="Port of the process's metrics for Prometheus; 0 = none. `up` gives each process the next one",
+            description="Port of the process's metrics for Prometheus; 0 = none. `up` counts on from it: control, bridge, flows",
         ),
     ] = 0
     host: Annotated[str, Field(description="Address on which metrics are shown")] = "127.0.0.1"

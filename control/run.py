@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from connectors.kafka import KafkaSettings
+from connectors.metrics import asked
 from connectors.mqtt import MqttSettings
 from connectors.timescale.pool import open_pool
 from connectors.timescale.settings import DatabaseSettings
@@ -21,6 +22,7 @@ from control.app import create_app
 from control.context import Context
 from control.effects import Effects
 from control.intake import Intake
+from control.metrics import ControlState
 from control.sender import Sender
 from control.settings import ControlSettings
 from control.watch import watch
@@ -67,7 +69,8 @@ def run(
                 "worker": work(database, effects, halt),
                 "told": _until_ready(server, _address(listener), ready),
             }
-            asyncio.run(_together(parts, server, halt, stop))
+            with asked(ControlState(pool)):
+                asyncio.run(_together(parts, server, halt, stop))
         finally:
             sender.close()
 

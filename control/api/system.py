@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from connectors.metrics import REGISTRY
 from control.api.errors import missing
 from control.api.models import ChangeOut, Health, Me, RejectOut
 from control.context import Conn, Who
-from control.metrics import REGISTRY
 from control.queries import one, row, rows
 
 router = APIRouter(tags=["system"])

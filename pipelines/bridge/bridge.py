@@ -8,10 +8,12 @@ import structlog
 from paho.mqtt.client import MQTTMessage
 
 from connectors.kafka import DeliveryError, KafkaSettings, Producer
+from connectors.metrics import asked
 from connectors.mqtt import Connection, MqttSettings
 from pipelines.bridge.acknowledgements import Acknowledgements, Ticket
 from pipelines.bridge.clock import Clock, OwnClock, PublishersClock
 from pipelines.bridge.heartbeat import Heart, Observation
+from pipelines.bridge.metrics import BridgeMetrics, Probe
 from pipelines.bridge.settings import BridgeSettings
 from pipelines.bridge.topic_map import Route
 from schemas.telemetry import BridgeBeat, encode_cw
@@ -52,14 +54,16 @@ class Bridge:
         self._next_beat = 0.0
         self._full_since: int | None = None
         self.too_large = 0
+        self._probe = Probe()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
     def run(self, stop: Callable[[], bool]) -> None:
         """Work until `stop()`; then wait for confirmations (`stop_s` at most), acknowledge, say goodbye."""
         try:
-            while not stop():
-                self.step()
-            self._finish()
+            with asked(BridgeMetrics(self)):
+                while not stop():
+                    self.step()
+                self._finish()
         finally:
             self._connection.close()
             self._producer.close()
@@ -76,6 +80,7 @@ class Bridge:
             self._producer.poll(min(until_beat, _PAUSED_WAIT_S))
         self._producer.poll()
         self._settle()
+        self._probe.look(self._held.received, self._held.confirmed)
         self._watch_stall()
         if time.monotonic() >= self._next_beat:
             self._beat()
