@@ -74,7 +74,7 @@ def bridge() -> None:
 @app.command()
 def flow(
     name: Annotated[
-        str, typer.Argument(help="normalise, store, sessions, uptime, anomaly, or all (fused in one process)")
+        str, typer.Argument(help="normalise, store, sessions, uptime, anomaly, failure, or all (fused in one process)")
     ],
     rebuild: Annotated[bool, typer.Option(help="Forget the state and make it anew from the database")] = False,
 ) -> None:
@@ -246,6 +246,17 @@ def bench_chain(
 ) -> None:
     """Speed of normalise, store, anomaly and the fused flow beside rivals; the sink beside a bare COPY; latency."""
     from chargewell.bench.chain import run
+
+    raise typer.Exit(run(_settings(), seconds=seconds, repeats=repeats, console=screen))
+
+
+@bench.command("bridge")
+def bench_bridge(
+    seconds: Annotated[float, typer.Option(help="Longest length of a stage")] = 8,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; the median is quoted")] = 3,
+) -> None:
+    """The bridge beside a subscriber that only acknowledges, and what it holds while Kafka is slow or gone."""
+    from chargewell.bench.bridge import run
 
     raise typer.Exit(run(_settings(), seconds=seconds, repeats=repeats, console=screen))
 
