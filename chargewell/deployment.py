@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from chargewell.prediction.registry import ensure_bundled
 from chargewell.services import ServiceError, choose
 from chargewell.services.endpoints import KINDS
 from chargewell.settings import Settings
@@ -27,7 +28,10 @@ def prepare(settings: Settings) -> list[str]:
     logins = _make_logins(settings)
     topics = ensure_topics(settings.kafka)
     made = ", ".join(topics) or "none, they were there"
+    with connect(settings.database, application="chargewell migrate") as conn:
+        model = ensure_bundled(conn)
     lines = [f"database ({done.edition}): applied {applied}", f"topics made: {made}"]
+    lines += [f"failure model entered: {model}"] if model else []
     return [*lines, f"logins with the given passwords: {', '.join(logins)}"] if logins else lines
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import structlog
 from bytewax.dataflow import Dataflow
 
+from chargewell.prediction.outlook import DatabaseOutlook
 from chargewell.rebuild import rebuild as make_anew
 from chargewell.settings import Settings
 from connectors.bytewax_io import AlertSink, DatabaseSink, forget
@@ -18,6 +19,7 @@ from connectors.timescale.snapshots import load
 from pipelines import Seed
 from pipelines.anomaly import anomaly
 from pipelines.derive import Outlets, telemetry
+from pipelines.failure import failure
 from pipelines.fused import fused
 from pipelines.normalise import Normalising, normalised, publish
 from pipelines.sessions import sessions
@@ -31,6 +33,7 @@ DERIVED: Final[Mapping[str, Callable[..., None]]] = {
     "sessions": sessions,
     "uptime": uptime,
     "anomaly": anomaly,
+    "failure": failure,
 }
 """Flows from `ev.telemetry`, by name; each runs the operator of its name."""
 NAMES: Final = ("normalise", *DERIVED, "all")
@@ -60,6 +63,7 @@ def outlets(settings: Settings, *, seeded: bool = True) -> Outlets:
         alerts=lambda name: AlertSink(settings.kafka, name=name),
         seed=lambda name: _seed(seeds.get(name, {})),
         facts=known,
+        outlook=DatabaseOutlook(settings.database, settings.kafka.partitions),
     )
 
 

@@ -12,6 +12,7 @@ from connectors.adapters.packed import unpack
 from connectors.bytewax_io import AlertSink, DatabaseSink, PartitionSource
 from connectors.kafka import KafkaSettings
 from models.columns import Batch
+from models.failure.operator import Outlook
 from models.operator import Operator
 from pipelines import Seed, alerts_of, operate
 from schemas.assets import PortFacts
@@ -19,12 +20,14 @@ from schemas.assets import PortFacts
 
 @dataclass(frozen=True)
 class Outlets:
-    """Where a flow's outputs go, made by the front door: sinks by the name of the flow, seeds, and what is known of ports."""
+    """Where a flow's outputs go, made by the front door: sinks by the name of the flow, seeds, what is known of ports, and who
+    works out risks (None: nobody, there is no flow `failure` then)."""
 
     rows: Callable[[str], DatabaseSink]
     alerts: Callable[[str], AlertSink]
     seed: Callable[[str], Seed | None] = field(default=lambda _name: None)
     facts: Mapping[str, PortFacts] = field(default_factory=dict)
+    outlook: Outlook | None = None
 
 
 def derive(

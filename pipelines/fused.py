@@ -7,6 +7,7 @@ from bytewax.dataflow import Dataflow
 from connectors.kafka import KafkaSettings
 from pipelines.anomaly import anomaly
 from pipelines.derive import Outlets
+from pipelines.failure import failure
 from pipelines.normalise import Normalising, normalised, publish
 from pipelines.sessions import sessions
 from pipelines.store import store
@@ -32,4 +33,6 @@ def fused(
     sessions(batches, outlets)
     uptime(batches, outlets)
     anomaly(batches, outlets)
+    if outlets.outlook is not None:
+        failure(batches, outlets)
     return flow

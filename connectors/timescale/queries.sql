@@ -332,3 +332,43 @@ FROM event e JOIN port p USING (port_no)
 WHERE e.port_no + 0 = ANY(%(ports)s) AND e.received_at >= %(start)s AND e.received_at < %(end)s
   AND e.at >= %(first)s AND e.at < %(last)s
 ORDER BY e.received_at, e.at, p.port, e.kind, e.digest;
+
+-- hour_minutes: minutes of ports that hours are made of; of those without charging one in ten
+SELECT port_no, (extract(epoch FROM at) * 1000000)::bigint, current_mean, current_requested_mean, current_offered_mean, power_mean,
+    voltage_mean, voltage_l1_mean, voltage_l2_mean, voltage_l3_mean, temp_connector_mean, temp_internal_mean, temp_ambient_mean,
+    fan_rpm_mean
+FROM reading_1m
+WHERE port_no = ANY(%(ports)s) AND at >= %(start)s AND at < %(end)s
+  AND (current_mean > 0.5 OR power_mean > 50 OR extract(minute FROM at)::int %% 10 = 0);
+
+-- hour_scores: anomaly scores of ports
+SELECT port_no, (extract(epoch FROM at) * 1000000)::bigint, score, contributions
+FROM anomaly_score WHERE port_no = ANY(%(ports)s) AND at >= %(start)s AND at < %(end)s;
+
+-- hour_others: other values of ports that hours tell
+SELECT port_no, (extract(epoch FROM at) * 1000000)::bigint, channel, value
+FROM reading_other WHERE port_no = ANY(%(ports)s) AND channel = ANY(%(channels)s) AND at >= %(start)s AND at < %(end)s;
+
+-- hour_events: events of ports that hours count
+SELECT port_no, (extract(epoch FROM at) * 1000000)::bigint, kind, data
+FROM event WHERE port_no = ANY(%(ports)s) AND kind = ANY(%(kinds)s) AND at >= %(start)s AND at < %(end)s;
+
+-- hour_sessions: charging sessions that ended
+SELECT port_no, (extract(epoch FROM ended_at) * 1000000)::bigint, session_key, state, outcome
+FROM charging_session WHERE port_no = ANY(%(ports)s) AND state = 'closed' AND ended_at >= %(start)s AND ended_at < %(end)s;
+
+-- hours_known: newest hour of ports, microseconds
+SELECT (extract(epoch FROM max(at)) * 1000000)::bigint FROM port_hour WHERE port_no = ANY(%(ports)s);
+
+-- hours_begin: from when on minutes of ports are there, microseconds
+SELECT (extract(epoch FROM min(at)) * 1000000)::bigint FROM reading_1m WHERE port_no = ANY(%(ports)s) AND at >= %(start)s;
+
+-- hour_errors: hours with errors by family
+SELECT port_no, (extract(epoch FROM at) * 1000000)::bigint, errors
+FROM port_hour WHERE port_no = ANY(%(ports)s) AND at >= %(start)s AND at < %(end)s AND errors IS NOT NULL;
+
+-- risks_known: newest hour about which ports were told a risk, microseconds
+SELECT (extract(epoch FROM max(at)) * 1000000)::bigint FROM failure_risk WHERE port_no = ANY(%(ports)s);
+
+-- failure_labels: all labels, with whether the fault was there
+SELECT port, start_at AS start, end_at AS end, fault, variant, severity, ramp_s, signs, source, who, note, present FROM label ORDER BY label_no;

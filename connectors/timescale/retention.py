@@ -17,7 +17,7 @@ Days = Annotated[int | None, Field(ge=1)]
 TIME: Final = {
     "reading": "at", "reading_other": "at", "event": "at", "reject": "received_at", "reading_1m": "at", "anomaly_score": "at",
     "uptime_rolling": "at", "uptime_daily": "day", "availability": "to_at", "charging_session": "ended_at",
-    "audit_sum": "hour",
+    "audit_sum": "hour", "port_hour": "at", "failure_risk": "at",
 }  # fmt: skip
 """The column by which a table's rows grow old. A row without it (an open interval, a running session) does not."""
 
@@ -38,6 +38,8 @@ class RetentionSettings(BaseModel):
     reject: Annotated[Days, Field(description="What was not understood")] = 30
     reading_1m: Annotated[Days, Field(description="Readings by the minute")] = 800
     anomaly_score: Annotated[Days, Field(description="Anomaly score of each minute")] = 400
+    port_hour: Annotated[Days, Field(description="Hours of ports, from which failure models learn")] = 1_100
+    failure_risk: Annotated[Days, Field(description="Predicted risks by the hour")] = 800
     uptime_rolling: Annotated[Days, Field(description="Rolling uptime by the hour")] = 800
     uptime_daily: Annotated[Days, Field(description="Uptime by the day")] = None
     availability: Annotated[Days, Field(description="Intervals of availability")] = None

@@ -17,11 +17,22 @@ from connectors.timescale.settings import Names
 log = structlog.get_logger(__name__)
 
 TELEMETRY: Final = ("reading", "reading_other", "event", "reject", "reading_1m", "charging_session", "availability",
-    "uptime_rolling", "uptime_now", "uptime_daily", "anomaly_score", "flow_progress", "audit_recent", "audit_sum",
+    "uptime_rolling", "uptime_now", "uptime_daily", "anomaly_score", "port_hour", "failure_risk", "flow_progress", "audit_recent", "audit_sum",
     "operator_snapshot")  # fmt: skip
 """Tables that the flows write and control only reads."""
 
-READ: Final = ("site", "connector", "tariff", "site_dated", "station_dated", "port_dated", "history_span", "audit_hour")
+READ: Final = (
+    "site",
+    "connector",
+    "tariff",
+    "site_dated",
+    "station_dated",
+    "port_dated",
+    "history_span",
+    "audit_hour",
+    "label",
+    "model",
+)
 """Tables and views that the flows only read."""
 
 DISCOVERY: Final = ("station", "port")

@@ -1,6 +1,7 @@
 """How a model rests: typed msgpack of names, numbers and arrays behind a checksum. Nothing in it can run when it is read."""
 
 import hashlib
+import zlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from models.failure.trees import Trees
 
 FORMAT: Final = 1
 _MAGIC: Final = b"chargewell failure model\n"
+_PACKED: Final = b"chargewell packed model\n"
 _DIGEST: Final = 32
 _LARGEST: Final = 500_000_000
 
@@ -132,6 +134,23 @@ def decode(data: bytes) -> Bundle:
         raise
     except (msgspec.DecodeError, ValueError, KeyError) as error:
         raise BundleError(f"the file does not hold a whole failure model: {error}") from error
+
+
+def pack(bundle: Bundle) -> bytes:
+    """`encode`, compressed: how a model rests in a file or table."""
+    return _PACKED + zlib.compress(encode(bundle), 9)
+
+
+def unpack(data: bytes) -> Bundle:
+    """The inverse of `pack`; BundleError as `decode`. What unfolds beyond the size that a model may have is refused unread."""
+    if not data.startswith(_PACKED):
+        raise BundleError("this is not a packed failure model of Chargewell; give a file that `chargewell train` made")
+    unfolding = zlib.decompressobj()
+    try:
+        body = unfolding.decompress(data[len(_PACKED) :], _LARGEST + 1)
+    except zlib.error as error:
+        raise BundleError(f"the file is damaged ({error}); take it from its source again") from error
+    return decode(body)
 
 
 def _bundle(rest: _Rest) -> Bundle:

@@ -7,10 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from models.failure.features import Asked, Features, Matrix, Preparation, prepare
 from models.failure.history import History, Occurrences
@@ -184,6 +180,8 @@ def _interval(sample: Sample, fate: Fate, seed: int) -> Interval:
 
 
 def _grow(sample: Sample, target: NDArray[np.bool_], seed: int) -> Trees:
+    from sklearn.ensemble import HistGradientBoostingClassifier  # a flow that only predicts need not load it
+
     model = HistGradientBoostingClassifier(**sample.growth, random_state=seed)
     if sample.most is None or sample.most >= sample.values.shape[1]:
         return grow(model, sample.values, target, sample.weight)
@@ -195,6 +193,8 @@ def _grow(sample: Sample, target: NDArray[np.bool_], seed: int) -> Trees:
 def telling(values: Matrix, target: NDArray[np.bool_], most: int, seed: int = 0, rows: int = 3_000) -> NDArray[np.intp]:
     """Which `most` columns, in order of their number, rank struck and spared rows apart best, each by itself (area under the
     ROC curve, away from a half; a missing value counts as the median). Looks at `rows` rows of each outcome at most."""
+    from scipy.stats import rankdata
+
     rng = np.random.default_rng(seed)
     chosen = np.concatenate([rng.permutation(np.flatnonzero(target == side))[:rows] for side in (True, False)])
     part, struck = values[chosen], target[chosen]
@@ -209,6 +209,9 @@ def telling(values: Matrix, target: NDArray[np.bool_], most: int, seed: int = 0,
 
 def _calibration(sample: Sample, target: NDArray[np.bool_], seed: int) -> tuple[float, float]:
     """Gain and offset on the log-odds by which scores of units left out become frequencies."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
     raw = np.zeros(len(target))
     for seen, left_out in GroupKFold(_FOLDS).split(sample.values, groups=sample.unit):
         if target[seen].any():

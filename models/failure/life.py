@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from models.failure.features import Asked, Features, Preparation, prepare
 from models.failure.history import History
@@ -40,6 +39,8 @@ def train_life(
     """
     if not (failed_at >= 0).any():
         raise ValueError("no unit failed in the history, so remaining life cannot be learned from it")
+    from sklearn.ensemble import HistGradientBoostingRegressor  # whoever only predicts need not load it
+
     preparation = prepare(history, seed)
     target, known = life_left(history.unit, history.at, failed_at, watched_until, cap * history.step)
     names, values = preparation.of(history).table(Asked(history.unit, history.at))

@@ -5,8 +5,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
 
 from models.failure.windows import Floats
 
@@ -75,9 +74,13 @@ def _centres(scaled: Floats, seed: int) -> Floats:
         return one
     chosen = whole[np.random.default_rng(seed).permutation(len(whole))[:_SAMPLE]]
     kinds = len(np.unique(np.round(chosen, 6), axis=0))
+    from sklearn.cluster import KMeans  # a flow that only predicts need not load it
+    from sklearn.metrics import silhouette_score
+
     best, best_score = one, _APART
     for k in range(2, min(_MOST, kinds - 1) + 1):
-        model = KMeans(k, n_init=10, random_state=seed).fit(chosen)
+        with threadpool_limits(1):  # so few rows gain nothing from threads, which wait by spinning
+            model = KMeans(k, n_init=10, random_state=seed).fit(chosen)
         if np.bincount(model.labels_, minlength=k).min() < len(chosen) * _LEAST_ROWS / 10_000 + 1:
             continue
         score = silhouette_score(chosen, model.labels_)

@@ -2,14 +2,14 @@
 
 CREATE VIEW pub.incident AS
 SELECT i.incident_id, i.port, i.station, s.site, i.family, i.severity, i.state, i.source, i.history, i.onset_at, i.opened_at, i.closed_at,
-       i.closed_because, i.why, i.score, i.probability, i.ports, w.number AS work_order, i.recorded_at
+       i.closed_because, i.why, i.score, i.probability, i.ports, w.number AS work_order, i.recorded_at, i.predicted_at
 FROM incident i LEFT JOIN station s USING (station) LEFT JOIN work_order w USING (order_id);
 COMMENT ON VIEW pub.incident IS 'One cause at one port or station, with why we think so';
 
 CREATE VIEW pub.work_order AS
 SELECT w.number, w.port, w.station, s.site, w.family, w.priority, w.state, w.source, w.what, w.why, w.bring, w.checks, w.onset_at,
        w.opened_at, w.respond_by, w.safe_by, w.restore_by, w.cleared_at, w.assignee, w.state_since, w.responded_at, w.resolved_at,
-       w.ended_because, w.order_id
+       w.ended_because, w.order_id, w.predicted_at, w.planned_from, w.planned_to, w.model_version
 FROM work_order w LEFT JOIN station s USING (station);
 COMMENT ON VIEW pub.work_order IS 'What somebody does about an incident, how soon, and where it stands';
 
