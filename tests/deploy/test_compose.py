@@ -1,5 +1,6 @@
 """docker-compose.yml against the Compose specification, and against what a deployment must be."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import jsonschema
 import pytest
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 from typer.main import get_command
 
 from chargewell.cli import app
+from connectors.timescale.settings import Names
 
 ONE_SHOT = {"secrets", "demo-secrets", "prepare"}
 
@@ -77,6 +80,33 @@ def test_kafka_and_the_database_are_reached_from_inside_alone(compose):
     assert all(compose["networks"][name]["internal"] for name in ("log", "data"))
     assert compose["services"]["kafka"]["networks"] == ["log"]
     assert compose["services"]["timescaledb"]["networks"] == ["data"]
+
+
+def test_grafana_is_given_the_database_and_the_dashboards(compose, root):
+    grafana = compose["services"]["grafana"]
+    source = _yaml(root, "datasources")["datasources"][0]
+    provider = _yaml(root, "dashboards")["providers"][0]
+    rules = _yaml(root, "alerting")["groups"][0]
+
+    used = set(re.findall(r'"datasource": \{[^}]*"uid": "([\w-]+)"', _dashboards(root)))
+    assert used - {"grafana", "-- Grafana --"} == {source["uid"]}
+    for variable in re.findall(r"\$\{(\w+)\}", source["url"] + source["user"]):
+        assert variable in grafana["environment"]
+    assert grafana["environment"]["CHARGEWELL_DATABASE_LOGIN"] == Names().login("read")
+    assert source["secureJsonData"]["password"] == "$__file{/run/chargewell/grafana/database_password}"
+    assert f"./dashboards/json:{provider['options']['path']}:ro" in grafana["volumes"]
+    assert provider["folder"] == rules["folder"]
+
+
+def _yaml(root, kind):
+    path = root / "deploy" / "grafana" / "provisioning" / kind / "chargewell.yaml"
+    return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+
+
+def _dashboards(root):
+    loaded = [json.loads(p.read_text("utf-8")) for p in (root / "dashboards" / "json").glob("*.json")]
+    assert loaded
+    return json.dumps(loaded)
 
 
 @pytest.mark.parametrize("profile", ["demo", "production"])

@@ -216,6 +216,14 @@ def test_prepare_made_the_logins_and_each_may_do_its_part_alone(house):
         rows(house, "SELECT * FROM chargewell.reading")
 
 
+@pytest.mark.parametrize("name", ["bridge", "flows", "control"])
+def test_each_process_shows_its_metrics(house, name):
+    said = httpx.get(f"http://127.0.0.1:{house.native.metrics_ports[name]}/metrics").text
+
+    assert "process_cpu_seconds_total" in said
+    assert re.search(r"(?m)^chargewell_\w+", said), said[:500]
+
+
 def test_nobody_without_a_login_is_heard(house):
     stranger = publisher(house, "stranger", "guess")
     try:
