@@ -42,9 +42,9 @@ def _order(conn: Connection, settings: ControlSettings, incident: Row, family: F
         return
     if incident["order_id"] is not None and locked(conn, incident["order_id"])["state"] not in ACTIVE:
         return  # repaired and not verified yet: the alert's next words are no reason for a second truck
-    order, fresh = open_for(conn, settings, incident, family, INTAKE, now)
+    order, due = open_for(conn, settings, incident, family, INTAKE, now)
     incidents.link(conn, incident, order["order_id"])
-    if fresh:
+    if due:
         ladder.begin(conn, settings, order, INTAKE, now)
 
 

@@ -81,13 +81,17 @@ def follow(conn: Connection, settings: ControlSettings, order: Row, actor: str, 
 
 
 def _found(conn: Connection, order: Row, finding: Finding, actor: str, now: datetime) -> None:
+    """Keep a finding, and the label that it is. A fault found before it struck was growing until somebody came."""
+    end = max(now, order["onset_at"])
+    ramp_s = 0.0 if order["predicted_at"] is None else (end - order["onset_at"]).total_seconds()
     run(conn, "finding_add", order_id=order["order_id"], at=now, actor=actor, **finding.model_dump())
     run(
         conn,
         "label_add",
         port=order["port"],
         start_at=order["onset_at"],
-        end_at=max(now, order["onset_at"]),
+        end_at=end,
+        ramp_s=ramp_s,
         fault=finding.family,
         variant=finding.mechanism or "",
         source="technician",

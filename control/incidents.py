@@ -66,6 +66,7 @@ def _said(summary: Summary) -> dict[str, Any]:
         "score": summary.score,
         "probability": summary.probability,
         "ports": list(summary.ports),
+        "predicted_at": summary.expected_at,
     }
 
 
@@ -92,6 +93,7 @@ def refresh(conn: Connection, incident: Row) -> tuple[Row, Summary]:
             "opened_at": min(incident["opened_at"], summary.opened_at),
             "onset_at": min(incident["onset_at"], summary.onset_at),
             "ports": sorted({*incident["ports"], *summary.ports}),
+            "predicted_at": None,
         }
     return one(conn, "incident_update", incident_id=incident["incident_id"], **said), summary
 
@@ -129,5 +131,6 @@ def brief(incident: Row) -> dict[str, Any]:
         "family": incident["family"],
         "severity": incident["severity"],
         "why": incident["why"],
+        "predicted_at": None if incident["predicted_at"] is None else incident["predicted_at"].isoformat(),
         "history": incident["history"],
     }

@@ -7,8 +7,9 @@ from uuid import UUID
 from control.change_log import INTAKE, note, record
 from control.incidents import known_id
 from control.messages import tell
-from control.queries import Connection, Row, one, row, run
+from control.queries import Connection, Row, one, row, rows, run
 from control.rules.orders import draft
+from control.rules.planning import LOOKED_BACK, Visit, quietest
 from control.rules.remedies import plan
 from control.settings import ControlSettings
 from schemas.faults import FaultFamily
@@ -22,15 +23,17 @@ class OrderError(ValueError):
 def open_for(
     conn: Connection, settings: ControlSettings, incident: Row, family: FaultFamily, actor: str, now: datetime
 ) -> tuple[Row, bool]:
-    """The active order for an incident, and whether it was made now.
+    """The active order for an incident, and whether its remedies are due now: it was made, or what it expected has come.
 
     An order that is being worked on for the same port and family takes the incident in: it becomes as urgent as the
     incident is, says what the incident says, and counts as raised again.
     """
-    said = draft(family, incident["port"], incident["severity"])
+    expected = incident["predicted_at"]
+    said = draft(family, incident["port"], incident["severity"], predicted=expected is not None)
     found = row(conn, "order_active_of", port=incident["port"], family=family.name)
     if found is not None:
-        return _update(conn, found, incident, min(found["priority"], said.priority)), False
+        updated = _update(conn, found, incident, min(found["priority"], said.priority))
+        return replan(conn, updated, incident, said.what, now), found["predicted_at"] is not None and expected is None
     deadlines = due(said.priority, incident["opened_at"])
     order = one(
         conn,
@@ -43,7 +46,9 @@ def open_for(
         station=incident["station"],
         family=family.name,
         priority=said.priority,
-        state=OrderState.REMOTE_ATTEMPT if plan(family).fixes and actor == INTAKE else OrderState.OPEN,
+        state=OrderState.REMOTE_ATTEMPT
+        if plan(family).fixes and actor == INTAKE and expected is None
+        else OrderState.OPEN,
         source=incident["source"] if actor == INTAKE else "manual",
         what=said.what,
         why=incident["why"],
@@ -56,8 +61,50 @@ def open_for(
     )
     record(conn, actor, "open", "work_order", order["number"], incident=str(incident["incident_id"]))
     note(conn, actor, "state", f"{order['number']} opened: {order['what']}", at=now, order=order["order_id"])
+    order = replan(conn, order, incident, said.what, now)
     tell(conn, settings, "work_order.opened", now, **brief(order))
-    return order, True
+    return order, expected is None
+
+
+def replan(conn: Connection, order: Row, incident: Row, what: str, now: datetime) -> Row:
+    """Propose a visit for a failure that is expected; take the proposal back once it is there. The order afterwards.
+
+    A visit that was proposed stands unless the failure is expected before it.
+    """
+    expected = incident["predicted_at"]
+    if expected is None and order["predicted_at"] is None:
+        return order
+    wanted: dict[str, Any] = {
+        "predicted_at": expected, "planned_from": None, "planned_to": None, "model_version": None,
+        "restore_by": order["restore_by"],
+    }  # fmt: skip
+    if expected is not None:
+        visit = _visit(conn, order, expected, now)
+        model = row(conn, "model_of_incident", incident_id=incident["incident_id"])
+        wanted |= {"planned_from": visit.begin, "planned_to": visit.end, "model_version": model and model["version"]}
+        wanted["restore_by"] = max(min(order["restore_by"], expected), visit.end)
+    planned = one(conn, "order_plan", order_id=order["order_id"], **wanted)
+    if wanted["planned_from"] != order["planned_from"]:
+        text = "The failure is there: no visit is planned any more" if expected is None else _proposal(planned)
+        record(conn, INTAKE, "plan", "work_order", order["number"], reason=text)
+        note(conn, INTAKE, "note", text, at=now, order=order["order_id"])
+    return planned
+
+
+def _visit(conn: Connection, order: Row, expected: datetime, now: datetime) -> Visit:
+    if order["planned_from"] is not None and order["planned_to"] <= expected and order["planned_from"] > now:
+        return Visit(order["planned_from"], order["planned_to"])
+    zone = row(conn, "zone_of_station", station=order["station"])
+    charged = rows(conn, "charging_since", port=order["port"], since=now - LOOKED_BACK)
+    spans = [(c["started_at"], c["ended_at"]) for c in charged]
+    return quietest(spans, now, expected, "UTC" if zone is None else zone["time_zone"])
+
+
+def _proposal(order: Row) -> str:
+    return (
+        f"Visit proposed {order['planned_from']:%Y-%m-%d %H:%M %Z} to {order['planned_to']:%H:%M}, when the port is used least, "
+        f"before the failure expected {order['predicted_at']:%Y-%m-%d %H:%M %Z}"
+    )
 
 
 def _update(conn: Connection, order: Row, incident: Row, priority: Any) -> Row:

@@ -135,6 +135,10 @@ class OrderOut(Out):
     responded_at: datetime | None
     resolved_at: datetime | None
     ended_because: str | None
+    predicted_at: datetime | None = None
+    planned_from: datetime | None = None
+    planned_to: datetime | None = None
+    model_version: str | None = None
 
 
 class FindingOut(Out):

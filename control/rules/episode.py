@@ -28,7 +28,8 @@ def is_history(alert: Alert, now: datetime, after: timedelta) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the alerts of an incident say together; `cleared_at` is set once all of them are over."""
+    """What the alerts of an incident say together; `cleared_at` is set once all of them are over, `expected_at`
+    where they only predict a failure."""
 
     severity: Severity
     onset_at: datetime
@@ -39,6 +40,7 @@ class Summary:
     probability: float | None
     ports: tuple[str, ...]
     kinds: frozenset[AlertKind]
+    expected_at: datetime | None = None
 
 
 def summarise(alerts: Sequence[Alert]) -> Summary:
@@ -55,4 +57,13 @@ def summarise(alerts: Sequence[Alert]) -> Summary:
         probability=max((a.probability for a in ordered if a.probability is not None), default=None),
         ports=tuple(sorted({alert.port for alert in ordered})),
         kinds=frozenset(alert.kind for alert in ordered),
+        expected_at=_expected(ordered),
     )
+
+
+def _expected(alerts: Sequence[Alert]) -> datetime | None:
+    """When the first failure is expected; None where an alert says that something is wrong already."""
+    if any(alert.kind != "risk" for alert in alerts):
+        return None
+    said = [str(a.evidence["expected_at"]) for a in alerts if a.evidence.get("expected_at")]
+    return min((datetime.fromisoformat(text) for text in said), default=None)

@@ -28,10 +28,12 @@ def wants_order(family: FaultFamily) -> bool:
     return family.party != "vehicle"
 
 
-def draft(family: FaultFamily, subject: str, severity: Severity) -> Draft:
-    """The order for `family` at the port `subject`; a safety family is never less urgent than the catalogue says."""
-    priority = min(severity, family.severity) if family.safety else severity
-    return Draft(f"{family.title}, {place(subject)}", priority, family.bring, family.check)
+def draft(family: FaultFamily, subject: str, severity: Severity, *, predicted: bool = False) -> Draft:
+    """The order for `family` at the port `subject`; a safety family is never less urgent than the catalogue says, once it is
+    there (not while it is `predicted`)."""
+    priority = min(severity, family.severity) if family.safety and not predicted else severity
+    what = f"Expected: {family.title[:1].lower()}{family.title[1:]}" if predicted else family.title
+    return Draft(f"{what}, {place(subject)}", priority, family.bring, family.check)
 
 
 OnClear = Literal["cancel", "resolve", "mark"]

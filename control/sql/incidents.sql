@@ -9,15 +9,15 @@ SELECT count(*) AS n FROM incident WHERE port = %(port)s AND family = %(family)s
 
 -- incident_add: a new incident; nothing if the port and family have an open one
 INSERT INTO incident (incident_id, port, station, family, severity, state, source, history, onset_at, opened_at, closed_at,
-    closed_because, why, score, probability, ports)
+    closed_because, why, score, probability, ports, predicted_at)
 VALUES (%(incident_id)s, %(port)s, %(station)s, %(family)s, %(severity)s, %(state)s, %(source)s, %(history)s, %(onset_at)s,
-    %(opened_at)s, %(closed_at)s, %(closed_because)s, %(why)s, %(score)s, %(probability)s, %(ports)s)
+    %(opened_at)s, %(closed_at)s, %(closed_because)s, %(why)s, %(score)s, %(probability)s, %(ports)s, %(predicted_at)s)
 ON CONFLICT DO NOTHING
 RETURNING *;
 
 -- incident_update: what its alerts say together now
 UPDATE incident SET severity = %(severity)s, onset_at = %(onset_at)s, opened_at = %(opened_at)s, why = %(why)s,
-    score = %(score)s, probability = %(probability)s, ports = %(ports)s
+    score = %(score)s, probability = %(probability)s, ports = %(ports)s, predicted_at = %(predicted_at)s
 WHERE incident_id = %(incident_id)s RETURNING *;
 
 -- incident_close: end an open incident
@@ -63,3 +63,7 @@ SELECT station FROM incident WHERE incident_id = %(incident_id)s;
 -- incident_to_join: the open incident that a report belongs to: the same family first, then any at the port or its station
 SELECT * FROM incident WHERE state = 'open' AND station = %(station)s AND (port = %(port)s OR port = %(station)s || '/0')
 ORDER BY (port = %(port)s AND family = %(family)s) DESC, opened_at LIMIT 1 FOR UPDATE;
+
+-- model_of_incident: the model whose word an incident is
+SELECT body->'evidence'->>'model_version' AS version FROM inbox
+WHERE incident_id = %(incident_id)s AND body->>'kind' = 'risk' ORDER BY revision DESC LIMIT 1;

@@ -22,6 +22,19 @@ UPDATE work_order SET priority = %(priority)s, why = %(why)s, onset_at = %(onset
     restore_by = %(restore_by)s, cleared_at = NULL
 WHERE order_id = %(order_id)s RETURNING *;
 
+-- order_plan: a failure is expected, or not any more (then all is null)
+UPDATE work_order SET predicted_at = %(predicted_at)s, planned_from = %(planned_from)s, planned_to = %(planned_to)s,
+    model_version = %(model_version)s, restore_by = %(restore_by)s
+WHERE order_id = %(order_id)s RETURNING *;
+
+-- charging_since: when a port (number 0: any of its station) charged since
+SELECT c.started_at, c.ended_at FROM charging_session c JOIN port p USING (port_no)
+WHERE (p.port = %(port)s OR p.station || '/0' = %(port)s) AND c.started_at > %(since)s AND c.ended_at IS NOT NULL
+ORDER BY c.started_at;
+
+-- zone_of_station: the time zone of a station's site
+SELECT coalesce(t.time_zone, 'UTC') AS time_zone FROM station s LEFT JOIN site t ON t.site = s.site WHERE s.station = %(station)s;
+
 -- order_mark_cleared: the alerts are over, the order goes on
 UPDATE work_order SET cleared_at = %(cleared_at)s WHERE order_id = %(order_id)s;
 
@@ -58,8 +71,8 @@ VALUES (%(order_id)s, %(at)s, %(actor)s, %(found)s, %(family)s, %(mechanism)s, %
 SELECT at, actor, found, family, mechanism, cause, activity, part, note FROM finding WHERE order_id = %(order_id)s ORDER BY finding_no;
 
 -- label_add: what the finding says to those who learn from it
-INSERT INTO label (port, start_at, end_at, fault, variant, source, who, note, present, order_id)
-VALUES (%(port)s, %(start_at)s, %(end_at)s, %(fault)s, %(variant)s, %(source)s, %(who)s, %(note)s, %(present)s, %(order_id)s);
+INSERT INTO label (port, start_at, end_at, fault, variant, ramp_s, source, who, note, present, order_id)
+VALUES (%(port)s, %(start_at)s, %(end_at)s, %(fault)s, %(variant)s, %(ramp_s)s, %(source)s, %(who)s, %(note)s, %(present)s, %(order_id)s);
 
 -- orders_to_verify: repaired orders with a successful session at their port since
 SELECT w.number, min(c.ended_at) AS ended_at, min(c.session_key) AS session_key
