@@ -92,8 +92,9 @@ def build(settings: Settings, name: str, starts: Mapping[int, int] | None = None
 
 
 def normalising(settings: Settings) -> Normalising:
-    """What normalise is told: the key for ids, and limits."""
-    return Normalising(token_key=settings.flows.token_key.get_secret_value().encode())
+    """What normalise is told: the key for ids, limits, and topics beyond our own."""
+    flows = settings.flows
+    return Normalising(flows.token_key.get_secret_value().encode(), flows.limits, flows.bindings)
 
 
 def run(settings: Settings, name: str, *, rebuild: bool = False) -> None:

@@ -19,6 +19,8 @@ from pydantic_settings import (
 )
 
 from chargewell.services.settings import ServiceSettings
+from connectors.adapters.limits import Limits
+from connectors.adapters.routes import TopicBinding
 from connectors.grafana.settings import GrafanaSettings
 from connectors.kafka import KafkaSettings
 from connectors.metrics import MetricsSettings
@@ -49,6 +51,14 @@ class FlowSettings(BaseModel):
     flush_s: Annotated[
         float, Field(ge=0, le=60, description="Longest time rows wait in a sink before they are written")
     ] = 0.5
+    limits: Annotated[Limits, Field(description="Bounds of what normalise takes")] = Limits()
+    bindings: Annotated[
+        tuple[TopicBinding, ...],
+        Field(
+            description="Topics beside ev/<station>/from/<kind> and the adapter that reads them; the bridge needs the "
+            "same in mqtt.filters and bridge.patterns"
+        ),
+    ] = ()
     token_key: Annotated[
         SecretStr, Field(min_length=16, description="Key under which RFID and contract ids are hashed; keep it secret")
     ] = SecretStr("unset: set flows.token_key")

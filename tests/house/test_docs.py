@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from chargewell.cli import app
+from chargewell.settings import CONFIG_VARIABLE, load
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,3 +39,13 @@ def test_every_command_and_option_has_a_help_text():
 
 def test_every_decision_states_its_drawbacks():
     assert [p.name for p in (ROOT / "docs" / "adr").glob("*.md") if "## Drawbacks" not in p.read_text("utf-8")] == []
+
+
+def test_the_settings_that_the_readme_shows_are_settings(monkeypatch, tmp_path):
+    (shown,) = re.findall(
+        r"cat > chargewell\.toml <<'END'\n(.*?)^END$", (ROOT / "README.md").read_text("utf-8"), re.S | re.M
+    )
+    (tmp_path / "shown.toml").write_text(shown)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "shown.toml"))
+
+    assert load().kafka.bootstrap == "kafka.example:9092"

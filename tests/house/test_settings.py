@@ -6,7 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from chargewell import settings as s
+from chargewell.flows import normalising
+from schemas.telemetry import RawRecord, encode_cw
 
+CW = encode_cw("m", 1_760_000_000_000_000, False, False, "from", 1, "b", 0)
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
@@ -89,3 +92,24 @@ def test_what_is_written_for_processes_reads_back_the_same_and_only_for_the_owne
 
     assert s.load() == before
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_topics_of_others_are_bound_in_the_file_for_bridge_and_normalise_and_survive_writing(monkeypatch, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text(
+        '[mqtt]\nfilters = ["meters/#"]\n'
+        '[[bridge.patterns]]\npattern = "meters/(?P<station>[^/]+)/live"\n'
+        "[flows]\nlimits = { payload_bytes = 5000 }\n"
+        '[[flows.bindings]]\npattern = "meters/{station}/live"\nadapter = "reading"\n'
+    )
+    monkeypatch.setenv(s.CONFIG_VARIABLE, str(file))
+    s.write(s.load(), tmp_path / "again.toml")
+    monkeypatch.setenv(s.CONFIG_VARIABLE, str(tmp_path / "again.toml"))
+
+    told = normalising(s.load())
+    record = RawRecord(0, b"M-7", b'{"port": 1, "voltage": 230.5}', b"meters/M-7/live", CW)
+    large = RawRecord(1, b"M-7", b" " * 5_001, b"meters/M-7/live", CW)
+    batch = told.normaliser().normalise(0, [record, large]).batch
+
+    assert (batch.ports, batch.readings.channels["voltage"].tolist()) == (["M-7/1"], [230.5])
+    assert [r.reason for r in batch.rejects] == ["too_large"]
