@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from chargewell.dashboards_command import app as dashboards
+from chargewell.prediction.commands import models, train
 from chargewell.settings import CONFIG_VARIABLE, Settings, SettingsFileError, load
 
 app = typer.Typer(
@@ -24,6 +25,9 @@ app.add_typer(assets, name="assets")
 bench = typer.Typer(help="Measure: speed beside rivals, accuracy on labelled data.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(dashboards, name="dashboards")
+
+app.add_typer(models, name="models")
+app.command()(train)
 
 screen = Console()
 errors = Console(stderr=True)
@@ -135,6 +139,16 @@ def migrate() -> None:
 
     for line in prepare(_settings()):
         screen.print(line)
+
+
+@app.command()
+def tidy(
+    every: Annotated[float, typer.Option(min=0, help="Do it every so many hours until stopped; 0: once")] = 0,
+) -> None:
+    """Drop what is older than it is kept, put registry rows in force whose time has come, compress old chunks."""
+    from chargewell.run import run_tidy
+
+    run_tidy(_settings(), every, screen)
 
 
 @app.command()

@@ -11,9 +11,11 @@ from connectors.bytewax_io import FlowError, FlowRunningError
 from connectors.grafana.api import GrafanaError
 from connectors.kafka import KafkaError
 from connectors.mqtt import MqttError
+from connectors.timescale.models import ModelError
 from connectors.timescale.public import PublicViewError
 from connectors.timescale.registry_files import RegistryError
 from connectors.timescale.sink import FlowRunningError as ShardTakenError
+from models.failure.bundle import BundleError
 from pipelines import SnapshotError
 from simulator.ledger import LedgerError
 from simulator.recording import RecordingError
@@ -32,6 +34,8 @@ KNOWN: Final = (
     FlowRunningError,
     ShardTakenError,
     SnapshotError,
+    ModelError,
+    BundleError,
     psycopg.OperationalError,
     FileNotFoundError,
     PermissionError,

@@ -145,7 +145,9 @@ def _some(
     past = stored.read(conn, ports, until_us - MEMORY_DAYS * _DAY_US, until_us)
     hours = joined(list(ports), [past, fresh])
     at = _times(stored.newest(conn, "risks_known", ports), until_us)
-    return rows, [foretell(m.bundle, hours, facts, labels, at, shadow=m.shadow) for m in models if len(hours)]
+    return rows, [
+        foretell(m.bundle, hours, facts, labels, at, shadow=m.shadow, level=m.level) for m in models if len(hours)
+    ]
 
 
 def _times(told: int | None, until_us: int) -> list[int]:

@@ -17,10 +17,11 @@ _DAY_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that speaks, and whether only in shadow."""
+    """A model that speaks, whether only in shadow, and from which P(7 days) on it asks for an order."""
 
     bundle: Bundle
     shadow: bool
+    level: float
 
 
 def bundled() -> bytes:
@@ -64,7 +65,7 @@ def enter(conn: Connection, bundle: Bundle, source: str) -> table.Entry:
 def loaded(conn: Connection) -> list[Loaded]:
     """The live model and those in shadow. BundleError or ModelError for one that cannot be loaded."""
     speaking = [one for one in table.entries(conn) if one.state in ("live", "shadow")]
-    return [Loaded(_unpacked(table.body(conn, one.version)), one.state == "shadow") for one in speaking]
+    return [Loaded(_unpacked(table.body(conn, one.version)), one.state == "shadow", one.level) for one in speaking]
 
 
 @lru_cache(maxsize=4)

@@ -76,12 +76,17 @@ def body(conn: Conn, version: str) -> bytes:
     return bytes(row[0])
 
 
-def promote(conn: Conn, version: str, now: datetime | None = None) -> Entry:
-    """Make a model the live one; the one that was live is retired. ModelError if it is live already, or not there."""
+def promote(conn: Conn, version: str, now: datetime | None = None, *, level: float | None = None) -> Entry:
+    """Make a model the live one, with another `level` if one is given; the one that was live is retired. ModelError if it is
+    live already (and no other level is given), or not there."""
     with conn.transaction():
         found = entry(conn, version)
+        if level is not None:
+            conn.execute("UPDATE model SET level = %s WHERE version = %s", (level, version))
         if found.state == "live":
-            raise ModelError(f"model {version} is live already")
+            if level is None:
+                raise ModelError(f"model {version} is live already")
+            return entry(conn, version)
         conn.execute("UPDATE model SET state = 'retired' WHERE state = 'live'")
         conn.execute(
             "UPDATE model SET state = 'live', promoted_at = %s WHERE version = %s", (now or datetime.now(UTC), version)

@@ -47,7 +47,7 @@ def level_of(bundle: Bundle) -> float:
 
 def foretell(
     bundle: Bundle, hours: Hours, facts: Mapping[str, PortFacts], labels: Sequence[tuple[Label, bool]], at_us: Sequence[int],
-    *, shadow: bool = False,
+    *, shadow: bool = False, level: float | None = None,
 ) -> Risks:  # fmt: skip
     """The risks of `hours.ports` at `at_us` (whole hours): what was known by then counts. ValueError for a model of other features.
 
@@ -56,7 +56,7 @@ def foretell(
     known = history(hours, facts, ended(labels, hours.ports), bundle.preparation.signature[4])
     features = bundle.preparation.of(known)
     unit, at = _questions(hours, at_us)
-    level = level_of(bundle)
+    level = level_of(bundle) if level is None else level
     risks = [model.risk(features, unit, at) for model in bundle.hazards]
     week = np.column_stack([risk.within[:, WEEK] for risk in risks]) if len(at) else np.empty((0, len(risks)))
     told = week >= STANDS_OUT * level

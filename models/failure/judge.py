@@ -24,7 +24,8 @@ FALSE_ORDERS: Final = 1.0
 _MONTH_H: Final = 30.44 * DAY_H
 _APART_H: Final = 14 * DAY_H
 """One order a port and family within this time; what comes later is another one."""
-_WITHIN_H: Final = 30 * DAY_H
+_WITHIN_H: Final = 14 * DAY_H
+"""A failure within this time makes an order right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,10 @@ def _ahead(one: Asking, family: int) -> Floats:
 def orders(asked: Asked, score: Floats, level: float) -> Orders:
     """The orders that come of ranking `score` at `level`: one where it is reached, the next after two weeks at the earliest.
 
-    True if the family strikes the port within 30 days. An order whose 30 days were not watched to their end counts as false
-    only where nothing struck by then: the judgement leans against the model.
+    Right if the family strikes the port within two weeks. Questions whose two weeks were not watched to their end are left out
+    (`watched`), of orders, failures and months alike.
     """
-    rows = np.flatnonzero(score >= level)
+    rows = np.flatnonzero((score >= level) & watched(asked))
     order = rows[np.lexsort((asked.at[rows], asked.family[rows], asked.port[rows]))]
     last, raised = (-1, -1, -_APART_H), []
     for row in order.tolist():
@@ -123,26 +124,30 @@ def orders(asked: Asked, score: Floats, level: float) -> Orders:
             raised.append(row)
             last = here
     ahead = asked.ahead_h[np.array(raised, np.int64)]
-    first = np.full(len(ahead), True)
     strikes: dict[tuple[int, int, float], float] = {}
     for row, hours in zip(raised, ahead, strict=True):
         if hours <= _WITHIN_H:
             key = (int(asked.port[row]), int(asked.family[row]), float(asked.at[row] + hours))
             strikes[key] = max(strikes.get(key, 0.0), float(hours))
-    false = int((first & (ahead > _WITHIN_H)).sum())
+    false = int((ahead > _WITHIN_H).sum())
     lead = float(np.median(list(strikes.values()))) if strikes else float("nan")
     return Orders(level, len(raised), false, len(strikes), _failures(asked), lead)
 
 
+def watched(asked: Asked) -> NDArray[np.bool_]:
+    """Which questions were watched for the two weeks that an order is given."""
+    return np.asarray(asked.at + _WITHIN_H <= asked.at.max(initial=0))
+
+
 def _failures(asked: Asked) -> int:
-    rows = np.flatnonzero(asked.ahead_h <= _WITHIN_H)
+    rows = np.flatnonzero((asked.ahead_h <= _WITHIN_H) & watched(asked))
     when = asked.at[rows] + asked.ahead_h[rows]
     return len(np.unique(np.column_stack([asked.port[rows], asked.family[rows], when]), axis=0))
 
 
 def level_of(asked: Asked, score: Floats, false_orders: float = FALSE_ORDERS) -> float:
     """The least level at which there are at most `false_orders` false orders in 100 port-months (infinity: there is none)."""
-    allowed = false_orders * asked.months / 100.0
+    allowed = false_orders * asked.months * float(watched(asked).mean() if len(asked.at) else 0.0) / 100.0
     levels = np.unique(np.quantile(score, 1.0 - np.geomspace(1e-5, 0.5, 60))) if len(score) else np.empty(0)
     good = float("inf")
     for level in levels[::-1]:

@@ -4,7 +4,7 @@ Failures are rare, so of the questions that nothing followed a sample is kept an
 are made for a hundred ports at a time: memory does not grow with the fleet.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -111,12 +111,30 @@ def preparation_of(fleets: Sequence[Taught], names: Sequence[str], seed: int = 0
     return prepare(history(sample, fleets[0].facts, nothing, names), seed)
 
 
-def teach(
-    fleets: Sequence[Taught], families: Sequence[str] = FAMILIES, *, kept: int = KEPT, seed: int = 0
-) -> tuple[Preparation, list[HazardModel]]:
-    """A model for each family from all fleets together. ValueError where no hour is known.
+Each = Callable[[Callable[["Job"], HazardModel], Iterable["Job"]], Iterable[HazardModel]]
 
-    Cost: about 20 s a family for 3,000 port-months on one core.
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One family to fit; plain data, so that another process can do it."""
+
+    family: str
+    sample: Sample
+    seed: int
+
+
+def fit(job: Job) -> HazardModel:
+    """The model of one family."""
+    return fit_hazard(job.family, FAMILIES.index(job.family), EDGES, job.sample, seed=job.seed)
+
+
+def teach(
+    fleets: Sequence[Taught], families: Sequence[str] = FAMILIES, *, kept: int = KEPT, seed: int = 0, each: Each = map
+) -> tuple[Preparation, list[HazardModel]]:
+    """A model for each family from all fleets together; `each` may share the families out over processes. ValueError where no
+    hour is known.
+
+    Cost: about 40 s a family for 1,000 port-months with 300 failures, on one core.
     """
     if not any(len(fleet.hours) for fleet in fleets):
         raise ValueError(
@@ -138,11 +156,8 @@ def teach(
                 columns[family], part = _part(one, features, FAMILIES.index(family), rate, offset, rng)
                 parts[family].append(part)
             offset += one.history.units
-    models = []
-    for family in families:
-        sample = _sample(columns[family], parts.pop(family))
-        models.append(fit_hazard(family, FAMILIES.index(family), EDGES, sample, seed=seed))
-    return preparation, models
+    jobs = (Job(family, _sample(columns[family], parts.pop(family)), seed) for family in families)
+    return preparation, list(each(fit, jobs))
 
 
 @dataclass(frozen=True, slots=True)
