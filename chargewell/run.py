@@ -1,7 +1,12 @@
 """One process each: bridge, flow, control, made from settings."""
 
+from datetime import UTC, datetime
+
+from rich.console import Console
+
 from chargewell.logs import set_up
 from chargewell.settings import Settings
+from chargewell.tidy import keep_tidy, tidy
 from connectors.metrics import shown
 from connectors.mqtt import MqttSettings
 
@@ -31,6 +36,16 @@ def run_control(settings: Settings) -> None:
     set_up()
     with shown(settings.metrics):
         run(settings.control, settings.database, settings.kafka, control_mqtt(settings))
+
+
+def run_tidy(settings: Settings, every_h: float, console: Console) -> None:
+    """Tidy up once, telling people of it, or every `every_h` hours until asked to stop."""
+    if every_h:
+        set_up()
+        keep_tidy(settings, every_h)
+        return
+    for line in tidy(settings, datetime.now(UTC)):
+        console.print(line, markup=False, highlight=False)
 
 
 def control_mqtt(settings: Settings) -> MqttSettings:

@@ -25,6 +25,7 @@ from connectors.grafana.settings import GrafanaSettings
 from connectors.kafka import KafkaSettings
 from connectors.metrics import MetricsSettings
 from connectors.mqtt import MqttSettings
+from connectors.timescale.retention import RetentionSettings
 from connectors.timescale.settings import DatabaseSettings
 from control.settings import ControlSettings
 from pipelines.bridge.settings import BridgeSettings
@@ -93,6 +94,9 @@ class Settings(BaseSettings):
     bridge: Annotated[BridgeSettings, Field(description="The bridge")] = BridgeSettings()
     database: Annotated[DatabaseSettings, Field(description="PostgreSQL or TimescaleDB")] = DatabaseSettings(
         dsn=_NO_DATABASE
+    )
+    retention: Annotated[RetentionSettings, Field(description="How many days each table keeps its rows; 0: for ever")] = (
+        RetentionSettings()
     )
     flows: Annotated[FlowSettings, Field(description="The dataflows")] = FlowSettings()
     control: Annotated[ControlSettings, Field(description="The control service")] = ControlSettings()

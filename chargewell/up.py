@@ -43,6 +43,7 @@ def run(settings: Settings, console: Console) -> None:
         signal.signal(number, end)
     try:
         start(settings, processes)
+        processes.add("tidy", "tidy", "--every", "24")
         console.print(
             f"Chargewell runs. Control: {settings.control.public_url}. Logs: {processes.logs}. Ctrl-C ends it."
         )

@@ -12,7 +12,7 @@ from connectors.timescale.editions import Edition, edition
 
 log = structlog.get_logger(__name__)
 
-Days = Annotated[int | None, Field(ge=1)]
+Days = Annotated[int, Field(ge=0)]
 
 TIME: Final = {
     "reading": "at", "reading_other": "at", "event": "at", "reject": "received_at", "reading_1m": "at", "anomaly_score": "at",
@@ -28,7 +28,7 @@ _AT_ONCE: Final = 50_000
 
 
 class RetentionSettings(BaseModel):
-    """Days for which each table keeps its rows; none: for ever. Statements about a year need its events and intervals."""
+    """Days for which each table keeps its rows; 0: for ever. Statements about a year need its events and intervals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,19 +41,21 @@ class RetentionSettings(BaseModel):
     port_hour: Annotated[Days, Field(description="Hours of ports, from which failure models learn")] = 1_100
     failure_risk: Annotated[Days, Field(description="Predicted risks by the hour")] = 800
     uptime_rolling: Annotated[Days, Field(description="Rolling uptime by the hour")] = 800
-    uptime_daily: Annotated[Days, Field(description="Uptime by the day")] = None
-    availability: Annotated[Days, Field(description="Intervals of availability")] = None
-    charging_session: Annotated[Days, Field(description="Charging sessions")] = None
+    uptime_daily: Annotated[Days, Field(description="Uptime by the day")] = 0
+    availability: Annotated[Days, Field(description="Intervals of availability")] = 0
+    charging_session: Annotated[Days, Field(description="Charging sessions")] = 0
     audit_sum: Annotated[Days, Field(description="Sums of the audit")] = 400
     compress_after: Annotated[
         Days,
-        Field(description="Days after which chunks are compressed (Community edition); beyond it late lines are slow"),
+        Field(
+            description="Days after which chunks are compressed (Community edition), 0: never; beyond it late lines are slow"
+        ),
     ] = 14
 
     def of(self, table: str) -> timedelta | None:
         """How long `table` keeps its rows."""
-        days: int | None = getattr(self, table)
-        return None if days is None else timedelta(days=days)
+        days: int = getattr(self, table)
+        return timedelta(days=days) if days else None
 
 
 def enforce(conn: psycopg.Connection[Any], settings: RetentionSettings, now: datetime) -> dict[str, int]:
@@ -81,7 +83,7 @@ def compress(conn: psycopg.Connection[Any], settings: RetentionSettings) -> list
 
     Other editions have no compression: an empty list.
     """
-    if settings.compress_after is None or edition(conn) is not Edition.COMMUNITY:
+    if not settings.compress_after or edition(conn) is not Edition.COMMUNITY:
         return []
     for table, order in COMPRESSED.items():
         name = sql.Identifier(table)

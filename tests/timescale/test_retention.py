@@ -41,7 +41,7 @@ def test_what_is_older_than_its_days_goes_and_the_rest_stays(conn, monkeypatch):
     monkeypatch.setattr(retention, "_AT_ONCE", 7)
     fill(conn)
 
-    dropped = enforce(conn, RetentionSettings(reading=30, event=None, reject=30, availability=30), NOW)
+    dropped = enforce(conn, RetentionSettings(reading=30, event=0, reject=30, availability=30), NOW)
 
     assert left(conn, "reading") == [YOUNG]
     assert left(conn, "event") == [OLD, YOUNG]
@@ -49,7 +49,7 @@ def test_what_is_older_than_its_days_goes_and_the_rest_stays(conn, monkeypatch):
     assert left(conn, "availability") == [YOUNG + timedelta(days=1), None]
     assert dropped["reading"] == (30 if edition(conn) is Edition.PLAIN else 1)
     assert "event" not in dropped
-    assert not any(enforce(conn, RetentionSettings(reading=30, event=None, reject=30, availability=30), NOW).values())
+    assert not any(enforce(conn, RetentionSettings(reading=30, event=0, reject=30, availability=30), NOW).values())
 
 
 def test_the_defaults_keep_what_a_statement_about_the_last_year_needs(conn):
