@@ -82,15 +82,15 @@ class Life:
     faults: tuple[Fault, ...]
     hiccups: tuple[int, ...]
 
-    def label(self, who: str = "simulator") -> Label | None:
-        """The label of the failure; None for wear that never failed."""
-        if self.fail_us is None:
-            return None
+    def label(self, who: str = "simulator") -> Label:
+        """The label of the worn part. One that was repaired before it failed had ten times as far to go: its `ramp_s` ends
+        after its end."""
+        fail_us = self.begin_us + 10 * (self.repair_us - self.begin_us) if self.fail_us is None else self.fail_us
         wide = any(VARIANTS[fault.variant].station_wide for fault in self.faults)
         port = f"{self.port.rpartition('/')[0]}/0" if wide else self.port
         return Label(
             port=port, start=moment_at(self.begin_us), end=moment_at(self.repair_us), fault=self.family,
-            ramp_s=(self.fail_us - self.begin_us) / 1e6, source="simulator", who=who,
+            ramp_s=(fail_us - self.begin_us) / 1e6, source="simulator", who=who,
         )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def simulate(plan: Plan) -> Taught:
     for span in history.spans():
         watcher.take(span)
     _tell_lives(happened, start_us, end_us, watcher.book)
-    labels = [(label, True) for life in happened if (life.fail_us or end_us) < end_us and (label := life.label())]
+    labels = [(life.label(), True) for life in happened if life.begin_us < end_us]
     return Taught(watcher.book.hours(), facts, labels, end_us)
 
 

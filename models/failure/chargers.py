@@ -1,7 +1,7 @@
 """Charging ports as units of the failure models: their hours as a history, what is new after a repair, what is asked when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -31,11 +31,15 @@ _NUMBERS: Final = ("years", "rated_kw", "dc", "phases")
 @dataclass(frozen=True, slots=True)
 class Ended:
     """Labels as the models need them: `failures` (kind: index of FAMILIES) at the hour at which a fault was fully there,
-    `repairs` (kind: index of COMPONENTS) where it ended, and `cleared`: somebody looked for a fault and found none."""
+    `repairs` (kind: index of COMPONENTS) where it ended, and `cleared`: somebody looked for a fault and found none.
+
+    `worn` [k, 4]: unit, family, first and last hour in which a fault was there or growing.
+    """
 
     failures: Occurrences
     repairs: Occurrences
     cleared: Occurrences
+    worn: Ints = field(default_factory=lambda: np.empty((0, 4), np.int64))
 
 
 def fact_names(facts: Mapping[str, PortFacts]) -> tuple[str, ...]:
@@ -137,9 +141,10 @@ def _numbers(facts: PortFacts, begin_us: int) -> list[float]:
 def ended(labels: Sequence[tuple[Label, bool]], ports: Sequence[str]) -> Ended:
     """What labels (each with whether the fault was there) say of `ports`; a label at `<station>/0` speaks of all its ports.
 
-    A fault counts as a failure from `start` plus `ramp_s` on; from its end its component is new. Labels of families that
-    are not predicted count as visits only.
+    A fault counts as a failure from `start` plus `ramp_s` on, unless it ended before: then it was repaired in time. From its
+    end its component is new. Labels of families that are not predicted count as visits only.
     """
+    worn: list[tuple[int, int, int, int]] = []
     failures: list[tuple[int, int, int]] = []
     repairs: list[tuple[int, int, int]] = []
     cleared: list[tuple[int, int, int]] = []
@@ -151,8 +156,8 @@ def ended(labels: Sequence[tuple[Label, bool]], ports: Sequence[str]) -> Ended:
         station, _, number = label.port.rpartition("/")
         units = of_station.get(station if number == "0" else label.port, [])
         family = FAMILIES.index(label.fault) if label.fault in FAMILIES else None
-        start = int(label.start.timestamp() + label.ramp_s) // 3_600
-        end = None if label.end is None else max(int(label.end.timestamp()) // 3_600, start + 1)
+        begin, start = (int(label.start.timestamp() + grown) // 3_600 for grown in (0.0, label.ramp_s))
+        end = None if label.end is None else max(int(label.end.timestamp()) // 3_600, begin + 1)
         for unit in units:
             if end is not None:
                 repairs.append((unit, end, len(FAMILIES)))
@@ -161,10 +166,13 @@ def ended(labels: Sequence[tuple[Label, bool]], ports: Sequence[str]) -> Ended:
             if not present:
                 cleared.append((unit, start, family))
                 continue
-            failures.append((unit, start, family))
+            worn.append((unit, family, begin, start + 1 if end is None else end))
+            if end is None or start <= end:
+                failures.append((unit, start, family))
             if end is not None:
-                repairs.append((unit, end, family))
-    return Ended(_occurrences(failures), _occurrences(repairs), _occurrences(cleared))
+                repairs.append((unit, max(end, start + 1) if start <= end else end, family))
+    table = np.array(worn, np.int64).reshape(-1, 4)
+    return Ended(_occurrences(failures), _occurrences(repairs), _occurrences(cleared), table)
 
 
 def _occurrences(rows: list[tuple[int, int, int]]) -> Occurrences:

@@ -31,7 +31,8 @@ _WITHIN_H: Final = 14 * DAY_H
 @dataclass(frozen=True, slots=True)
 class Asked:
     """n questions of all families: port, hour, family, what came within each horizon (`struck` [n, 3], `known` [n, 3]), hours
-    until the failure (inf: none), and what rankings say; `months`: port-months that were looked at."""
+    until the failure (inf: none), whether the part was worn already, and what rankings say; `months`: port-months that were
+    looked at."""
 
     port: Ints
     at: Ints
@@ -39,6 +40,7 @@ class Asked:
     struck: NDArray[np.bool_]
     known: NDArray[np.bool_]
     ahead_h: Floats
+    worn: NDArray[np.bool_]
     answers: dict[str, Floats]
     months: float
 
@@ -60,7 +62,7 @@ def ask(
 ) -> Asked:
     """Ask the model, and what knows nothing of physics, about every port, family and day of a fleet."""
     parts: dict[str, list[np.ndarray]] = {
-        k: [] for k in ("port", "at", "family", "struck", "known", "ahead", "model", "age", "errors")
+        k: [] for k in ("port", "at", "family", "struck", "known", "ahead", "worn", "model", "age", "errors")
     }
     months = 0.0
     for one in asking(taught, names, every_h):
@@ -76,7 +78,8 @@ def ask(
     answers = {"model": joined["model"], "port age": joined["age"], "errors, 7 days": joined["errors"]}
     return Asked(
         joined["port"].astype(np.int64), joined["at"].astype(np.int64), joined["family"].astype(np.int64),
-        joined["struck"].astype(np.bool_), joined["known"].astype(np.bool_), joined["ahead"], answers, months,
+        joined["struck"].astype(np.bool_), joined["known"].astype(np.bool_), joined["ahead"],
+        joined["worn"].astype(np.bool_), answers, months,
     )  # fmt: skip
 
 
@@ -96,7 +99,7 @@ def _family(
     risk = model.risk(features, one.unit[rows], one.at[rows])
     for name, values in (
         ("port", one.unit[rows] + one.first), ("at", one.at[rows]), ("family", np.full(len(rows), family)), ("struck", struck),
-        ("known", known), ("ahead", _ahead(one, family)[rows]), ("model", risk.within), ("age", years[rows]), ("errors", recent[rows]),
+        ("known", known), ("ahead", _ahead(one, family)[rows]), ("worn", _worn(one, family)[rows]), ("model", risk.within), ("age", years[rows]), ("errors", recent[rows]),
     ):  # fmt: skip
         parts[name].append(values)
 
@@ -109,10 +112,18 @@ def _ahead(one: Asking, family: int) -> Floats:
     return out
 
 
+def _worn(one: Asking, family: int) -> NDArray[np.bool_]:
+    out = np.zeros(len(one.at), np.bool_)
+    for unit, kind, begin, end in one.ended.worn.tolist():
+        if kind == family:
+            out |= (one.unit == unit) & (one.at >= begin) & (one.at < end)
+    return out
+
+
 def orders(asked: Asked, score: Floats, level: float) -> Orders:
     """The orders that come of ranking `score` at `level`: one where it is reached, the next after two weeks at the earliest.
 
-    Right if the family strikes the port within two weeks. Questions whose two weeks were not watched to their end are left out
+    Right if the family strikes the port within two weeks, or the part is worn already and a crew would find it. Questions whose two weeks were not watched to their end are left out
     (`watched`), of orders, failures and months alike.
     """
     rows = np.flatnonzero((score >= level) & watched(asked))
@@ -129,7 +140,7 @@ def orders(asked: Asked, score: Floats, level: float) -> Orders:
         if hours <= _WITHIN_H:
             key = (int(asked.port[row]), int(asked.family[row]), float(asked.at[row] + hours))
             strikes[key] = max(strikes.get(key, 0.0), float(hours))
-    false = int((ahead > _WITHIN_H).sum())
+    false = int(((ahead > _WITHIN_H) & ~asked.worn[np.array(raised, np.int64)]).sum())
     lead = float(np.median(list(strikes.values()))) if strikes else float("nan")
     return Orders(level, len(raised), false, len(strikes), _failures(asked), lead)
 
