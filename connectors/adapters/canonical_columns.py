@@ -25,6 +25,7 @@ from schemas import telemetry
 
 _PORT: Final = attrgetter("port")
 _AT: Final = attrgetter("at")
+_OTHER: Final = attrgetter("other")
 _OTHER_NAME: Final = "$.other: names are snake case and no canonical channels, got "
 _readings: Final = msgspec.json.Decoder(ReadingsMessage).decode
 
@@ -85,8 +86,10 @@ def _with_other(messages: list[Any], told: NDArray[np.bool_]) -> tuple[dict[int,
     """Which messages are refused for what is, or is not, under `other`; and which have values there."""
     refused: dict[int, Refused] = {}
     more = []
-    for i in [i for i, m in enumerate(messages) if m.other]:
-        other = messages[i].other
+    others = list(map(_OTHER, messages))
+    for i, other in enumerate(others) if any(others) else ():
+        if not other:
+            continue
         wrong = unstorable(other.keys())
         if wrong is not None:
             refused[i] = Refused("schema", _OTHER_NAME + repr(wrong[:60]))

@@ -53,11 +53,10 @@ class Partition(StatefulSourcePartition[tuple[str, T], int], Generic[T]):
             return []
         messages = self._reader.take(self._partition)
         if self._until is not None:
-            messages = [m for m in messages if m.offset() < self._until]  # type: ignore[operator]
+            messages = _before(messages, self._until)
         if not messages:
             return []
-        first, last = messages[0].offset(), messages[-1].offset()
-        assert last is not None  # noqa: S101 - a message without an error has an offset
+        first, last = _offset(messages[0]), _offset(messages[-1])
         try:
             item = self._decode(self._partition, messages)
         except Exception as error:
@@ -77,6 +76,19 @@ class Partition(StatefulSourcePartition[tuple[str, T], int], Generic[T]):
         """Give the partition back to the reader; the last one closes the consumer."""
         if self._reader.holds(self._partition) and self._reader.close(self._partition) and self.closed:
             self.closed(self._reader)
+
+
+def _offset(message: ck.Message) -> int:
+    offset = message.offset()
+    assert offset is not None  # noqa: S101 - a message without an error has an offset
+    return offset
+
+
+def _before(messages: list[ck.Message], end: int) -> list[ck.Message]:
+    """Those of `messages`, in order of offset, that stand before `end`."""
+    if messages and _offset(messages[-1]) < end:
+        return messages
+    return [message for message in messages if _offset(message) < end]
 
 
 class PartitionSource(FixedPartitionedSource[tuple[str, T], int], Generic[T]):
