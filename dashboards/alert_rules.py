@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.expr import (
     TypeThreshold,
 )
 
-from dashboards.links import FLEET, PIPELINE, RELIABILITY
+from dashboards.links import FLEET, PIPELINE, PREDICTIVE, RELIABILITY
 from dashboards.sql import SOURCE_UID, Sql, clean
 
 FOLDER_UID: Final = "chargewell"
@@ -77,6 +77,13 @@ WANTED: Final = (
         "SELECT site_name AS site, greatest(0.97 - avg(up_30d), 0)::float8 AS short FROM pub.port_now "
         "WHERE up_30d IS NOT NULL AND NOT discovered GROUP BY site_name",
         0, "1h", "P3", "{{ .Labels.site }} is below 97 % uptime over thirty days.", FLEET, 41,
+    ),
+    Wanted(
+        "chargewell-risk", "Ports are likely to fail within 7 days",
+        "SELECT family, count(DISTINCT f.port_no) AS ports FROM pub.failure_risk f JOIN pub.port_now n USING (port_no) "
+        "WHERE NOT f.shadow AND f.at > now() - interval '2 hours' AND n.work_order IS NULL "
+        "AND f.p_7d >= (SELECT level FROM pub.model WHERE state = 'live') GROUP BY family",
+        0, "1h", "P3", "Ports are likely to fail by {{ .Labels.family }} within 7 days and no order is open.", PREDICTIVE, 15,
     ),
     Wanted(
         "chargewell-flow-behind", "A flow is behind",

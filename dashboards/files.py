@@ -8,10 +8,12 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import alert_rules, fleet, pipeline, port, reliability
+from dashboards import alert_rules, fleet, pipeline, port, predictive, reliability
 from dashboards.variables import DEFAULT_CONTROL_URL
 
-BUILDERS: Final[tuple[Callable[[str], Dashboard], ...]] = (fleet.build, port.build, reliability.build, pipeline.build)
+BUILDERS: Final[tuple[Callable[[str], Dashboard], ...]] = (
+    fleet.build, port.build, reliability.build, predictive.build, pipeline.build,
+)  # fmt: skip
 RULES_FILE: Final = "provisioning/alerting/chargewell.yaml"
 _HEAD: Final = "# Made by `chargewell dashboards write`: JSON, which YAML readers take.\n"
 

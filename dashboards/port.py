@@ -6,8 +6,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import links, port_lists, variables
 from dashboards.annotations import SqlAnnotation
+from dashboards.columns import Column
 from dashboards.layout import Page
-from dashboards.panels import STATE_CODE, STATES, UPTIME_STEPS, bars, lines, number, timeline
+from dashboards.panels import STATE_CODE, STATES, UPTIME_STEPS, bars, lines, number, rows, timeline
+from dashboards.predictive import REASONS, RISK_STEPS
 from dashboards.variables import DEFAULT_CONTROL_URL, THE_PORT
 
 BIN: Final = "date_bin(make_interval(secs => $__interval_ms / 1000.0), at, timestamptz 'epoch')"
@@ -34,6 +36,7 @@ def build(control_url: str = DEFAULT_CONTROL_URL) -> Dashboard:
     _now(page)
     _channels(page)
     _anomaly(page)
+    _risk(page)
     port_lists.add(page, _OF_PORT, AT_PORT)
     return page.build()
 
@@ -99,6 +102,19 @@ def _anomaly(page: Page) -> None:
                       f"""SELECT {BIN} AS time, key AS metric, max(score * (value ->> 'share')::float8) AS part
                       FROM pub.anomaly_score, jsonb_each(contributions) WHERE {AT_PORT} AND $__timeFilter(at)
                       AND contributions IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""", unit="short", interval="5m"), 12)  # fmt: skip
+
+
+def _risk(page: Page) -> None:
+    page.row(4, "Risk")
+    risk = f"FROM pub.failure_risk WHERE {AT_PORT} AND $__timeFilter(at) AND NOT shadow"
+    page.add(40, lines("Risk of a failure", "By the live model, the likeliest family of each hour.",
+                       f"""SELECT at AS time, max(p_24h)::float8 AS "24 hours", max(p_7d)::float8 AS "7 days", max(p_30d)::float8 AS "30 days"
+                       {risk} GROUP BY 1 ORDER BY 1""", unit="percentunit", low=0, high=1, interval="1h",
+                       colours={"24 hours": "red", "7 days": "orange", "30 days": "blue"}), 12)  # fmt: skip
+    page.add(41, rows("Why", "The newest risks with what raised them.",
+                      f"""SELECT at, family, p_7d, expected_lead_s AS lead, {REASONS} AS reasons {risk} ORDER BY at DESC, p_7d DESC LIMIT 50""", [
+        Column("p_7d", "7 days", "percentunit", 1, RISK_STEPS), Column("lead", "expected in", "s", 0), Column("reasons", width=420),
+    ]), 12)  # fmt: skip
 
 
 def _annotations() -> list[SqlAnnotation]:

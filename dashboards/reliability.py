@@ -13,8 +13,12 @@ from dashboards.variables import AT_SITES, DEFAULT_CONTROL_URL, PORTS
 
 _OUTAGES: Final = f"FROM pub.outage WHERE $__timeFilter(from_at) AND {AT_SITES}"
 _AT: Final = "coalesce(site, '(no site)') IN (${site:sqlstring})"
-_INCIDENTS: Final = f"FROM pub.incident WHERE $__timeFilter(opened_at) AND NOT history AND {_AT}"
-_REPAIRED: Final = f"FROM pub.work_order WHERE $__timeFilter(opened_at) AND resolved_at IS NOT NULL AND {_AT}"
+_INCIDENTS: Final = (
+    f"FROM pub.incident WHERE $__timeFilter(opened_at) AND NOT history AND predicted_at IS NULL AND {_AT}"
+)
+_REPAIRED: Final = (
+    f"FROM pub.work_order WHERE $__timeFilter(opened_at) AND resolved_at IS NOT NULL AND predicted_at IS NULL AND {_AT}"
+)
 _UP: Final = f"SELECT port_no, sum(up_s) AS up_s, sum(down_s) AS down_s FROM pub.uptime_daily WHERE {DAYS} AND port_no IN {PORTS} GROUP BY port_no"
 _FAILED: Final = f"SELECT port_no, count(*) AS failures, sum(seconds) AS out_s, max(seconds) AS longest_s {_OUTAGES} GROUP BY port_no"
 _REASONS: Final = {"faulted": "red", "unavailable": "orange", "silence": "purple"}

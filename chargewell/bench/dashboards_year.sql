@@ -72,3 +72,25 @@ INSERT INTO audit_sum SELECT 'store', station, at, 3600, 5 * (random() < 0.1)::i
 FROM generate_series(date_trunc('hour', :end) - interval '364 days', :end, interval '1 hour') at, station;
 INSERT INTO reject SELECT '00n', i, 0, :end - i * interval '1 minute', 'ST-' || i % 50, 'ev/X/from/reading', (ARRAY['json', 'schema', 'clock'])[1 + i % 3], 'made up'
 FROM generate_series(1, 43200) i;
+
+-- Risks: two models, hourly for thirty days; a tenth of the ports stands out. Reasons as the failure flow writes them.
+INSERT INTO model (version, state, source, trained_at, from_at, to_at, level, features, scores, digest, body)
+SELECT v, s, 'made up', :end - interval '40 days', :end - interval '400 days', :end - interval '40 days', 0.4, '[]',
+    '{"pr_auc.7d": 0.3, "pr_auc.7d.cooling": 0.4, "brier.score": 0.01, "calibration": 0.002, "lead_h": 60, "found": 0.5}'::jsonb, '', ''
+FROM (VALUES ('m1', 'live'), ('m2', 'shadow')) m (v, s);
+INSERT INTO failure_risk (port_no, at, family, p_24h, p_7d, p_30d, expected_lead_s, reasons, model_version, shadow)
+SELECT port_no, at, (ARRAY['contactor', 'cooling', 'contact_wear'])[1 + port_no % 3], p / 5, p, 1 - (1 - p) * 0.7, 4e5,
+    '[{"feature": "fan.slope.5", "effect": 1.5, "text": "fan speed: trend, 5 days"}, {"feature": "age", "effect": 0.2, "text": "time on record"},
+      {"feature": "score.mean.1", "effect": -0.1, "text": "anomaly score: mean, 1 day"}]'::jsonb, m.version, m.state = 'shadow'
+FROM generate_series(date_trunc('hour', :end) - interval '30 days', :end, interval '1 hour') at, generate_series(1, 1000) port_no, model m,
+    LATERAL (SELECT (CASE WHEN port_no % 10 = 0 THEN 0.5 ELSE 0.01 END * (0.5 + random()))::real AS p) r;
+INSERT INTO label (port, start_at, fault, source, who)
+SELECT port, :end - random() * interval '365 days', 'cooling', 'technician', 'made up' FROM port, generate_series(1, 5);
+INSERT INTO incident (incident_id, port, station, family, severity, state, source, onset_at, opened_at, closed_at, why, probability, ports, predicted_at)
+SELECT gen_random_uuid(), port, station, 'cooling', 'P3', 'closed', 'alert', at, at, at + interval '8 days', 'made up', 0.5, ARRAY[port], at + interval '5 days'
+FROM port, generate_series(1, 12) i, LATERAL (SELECT :end - i * interval '30 days' AS at) t WHERE port_no % 10 = 0;
+INSERT INTO work_order (order_id, number, port, station, family, priority, state, source, what, why, bring, checks, onset_at, opened_at, restore_by, state_since,
+    predicted_at, planned_from, planned_to, model_version)
+SELECT gen_random_uuid(), 'WO-P' || row_number() OVER (ORDER BY opened_at, port), port, station, family, 'P3', 'verified', 'alert', 'made up', 'made up', '{}', '{}',
+    onset_at, opened_at, opened_at + interval '10 days', closed_at, predicted_at, predicted_at - interval '1 day', predicted_at, 'm1'
+FROM incident WHERE predicted_at IS NOT NULL;

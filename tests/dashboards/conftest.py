@@ -31,6 +31,29 @@ UPDATE chargewell.anomaly_score SET score = 5.5, probability = 1, contributions 
 WHERE (port_no, at) IN (SELECT port_no, at FROM chargewell.anomaly_score ORDER BY at DESC, port_no LIMIT 3);
 """
 """What four healthy days of few stations do not bring: refused messages, and an unusual minute as the anomaly flow writes it."""
+RISKS = """
+INSERT INTO chargewell.model (version, state, source, trained_at, from_at, to_at, level, features, scores, digest, body)
+SELECT v, s, 'test', now() - interval '9 days', now() - interval '90 days', now() - interval '10 days', 0.4, '[]',
+'{"pr_auc.7d": 0.31, "pr_auc.7d.cooling": 0.4, "brier.score": 0.01, "calibration": 0.002, "lead_h": 60, "found": 0.5}', '', ''
+FROM (VALUES ('m1', 'live'), ('m2', 'shadow')) m (v, s);
+INSERT INTO chargewell.failure_risk (port_no, at, family, p_24h, p_7d, p_30d, expected_lead_s, reasons, model_version, shadow)
+SELECT port_no, at, 'cooling', p / 5, p, 1 - (1 - p) * 0.7, 4e5,
+'[{"feature": "fan.slope.5", "effect": 1.5, "text": "fan speed: trend, 5 days"}, {"feature": "age", "effect": -0.2, "text": "time on record"}]',
+m.version, m.state = 'shadow'
+FROM chargewell.port, generate_series(date_trunc('hour', now()) - interval '12 days', now(), interval '1 hour') at, chargewell.model m,
+LATERAL (SELECT CASE port_no % 5 WHEN 0 THEN 0.6 WHEN 1 THEN 0.3 WHEN 2 THEN 0.1 WHEN 3 THEN 0.02 ELSE 0.001 END AS p) r WHERE number > 0;
+INSERT INTO chargewell.label (port, start_at, fault, source, who) SELECT port, now() - interval '3 days', 'cooling', 'technician', 'test'
+FROM chargewell.port WHERE port_no % 10 = 0;
+INSERT INTO chargewell.work_order (order_id, number, port, station, family, priority, state, source, what, why, bring, checks, onset_at, opened_at,
+restore_by, state_since, predicted_at, planned_from, planned_to, model_version)
+SELECT gen_random_uuid(), 'WO-P' || port_no, port, station, 'cooling', 'P3', 'open', 'alert', 'Fan', 'risk', '{}', '{}', now() - interval '9 days',
+now() - interval '9 days', now() + interval '1 day', now(), now() - interval '4 days', now() - interval '5 days', now() - interval '4 days', 'm1'
+FROM chargewell.port WHERE port_no % 10 = 0 AND number > 0 LIMIT 2;
+INSERT INTO chargewell.incident (incident_id, port, station, family, severity, state, source, onset_at, opened_at, why, probability, ports, order_id, predicted_at)
+SELECT gen_random_uuid(), port, station, family, 'P3', 'open', 'alert', onset_at, opened_at, 'risk', 0.6, ARRAY[port], order_id, predicted_at
+FROM chargewell.work_order WHERE predicted_at IS NOT NULL;
+"""
+"""Risks as a model of the failure flow writes them, of which some came true; one live model and one in shadow."""
 
 
 def pytest_generate_tests(metafunc):
@@ -61,6 +84,7 @@ def network(server):
     write_history(Settings(database=DatabaseSettings(dsn=dsn)), stations=20, days=4, end_us=end_us)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(EXTRAS)
+        connection.execute(RISKS)
         connection.execute("ANALYZE")
 
         def one(query):
