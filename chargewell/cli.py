@@ -294,8 +294,8 @@ def bench_failure(data: Annotated[Path, typer.Option(help="Folder with the publi
 @bench.command("chargers")
 def bench_chargers(
     world: Annotated[str, typer.Option(help="judging, or tuning: other seeds and other physics")] = "judging",
-    ports: Annotated[int, typer.Option(min=20, help="Ports of each fleet; five fleets are simulated")] = 80,
-    days: Annotated[float, typer.Option(min=22, help="Days of each fleet; ports learn for the first fourteen")] = 32,
+    ports: Annotated[int, typer.Option(min=20, help="Ports of each fleet; five fleets are simulated")] = 60,
+    days: Annotated[float, typer.Option(min=22, help="Days of each fleet; ports learn for the first fourteen")] = 30,
     rivals: Annotated[bool, typer.Option(help="Let the rivals watch too")] = True,
 ) -> None:
     """Labelled faults in simulated fleets: what is found, how early, with the right cause, at what price in false alerts."""

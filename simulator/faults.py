@@ -62,6 +62,8 @@ class _Group:
     ramp: NDArray[np.float64]
     severity: Levels
     modules: NDArray[np.int64]
+    begins_us: int
+    ends_us: int
 
     def level(self, t_us: NDArray[np.int64]) -> Levels:
         t = t_us[self.row]
@@ -111,6 +113,8 @@ class FaultSet:
             ramp=np.array([max(1.0, f.ramp_s * 1e6) for _, f in rows]),
             severity=np.array([f.severity for _, f in rows]),
             modules=np.array([self.fleet.ports[i].model.modules for i, _ in rows], np.int64),
+            begins_us=min(f.start_us for f in faults),
+            ends_us=max(_FOREVER if f.end_us is None else f.end_us for f in faults),
         )
 
     def rows(self, fault: Fault) -> list[int]:
@@ -122,7 +126,7 @@ class FaultSet:
     def effects(self, t_us: NDArray[np.int64]) -> Effects | None:
         """What the faults do at `t_us` (one instant a port); None where none of them is there, which costs next to nothing."""
         low, high = int(t_us.min()), int(t_us.max())
-        here = [g for g in self._groups if g.start.min() <= high and g.end.max() > low]
+        here = [g for g in self._groups if g.begins_us <= high and g.ends_us > low]
         if not here:
             return None
         fx = Effects.none(len(t_us))

@@ -31,6 +31,8 @@ _PRIOR: Final = (1.5, 50.0)
 """Failed of all attempts that a new port is taken to have behind it."""
 _BAD: Final = 0.5
 _GATE: Final = 3.0
+_WELL: Final = 5.0
+"""Attempts in a row that go well, after which what failed before is over."""
 _NO_ENERGY_WH: Final = 100.0
 _SHORT_US: Final = 180_000_000
 _PLANNED: Final = frozenset({"power_up", "firmware_update", "remote_reset", "scheduled_reset", "local_reset"})
@@ -49,7 +51,7 @@ class Doings:
         self._a.add("firmware", np.int64, fill=-1)
         self._a.add("meter", np.float64, fill=np.nan)
         for test in _TESTS:
-            for name in ("all", "failed", "sum", "run"):
+            for name in ("all", "failed", "sum", "run", "good"):
                 self._a.add(f"{test}.{name}", np.float32)
         for burst in _BURSTS:
             self._a.add(f"{burst}.lately", np.float32)
@@ -180,6 +182,9 @@ class Doings:
         p = min(0.4, max(0.01, (f + _PRIOR[0]) / (n + _PRIOR[1])))
         total = max(0.0, total + (math.log(_BAD / p) if failed else math.log((1 - _BAD) / (1 - p))))
         a[f"{test}.sum"][i] = min(total, 60.0)
+        good = 0.0 if failed else float(a[f"{test}.good"][i]) + 1.0
+        a[f"{test}.good"][i] = good
+        total = 0.0 if good >= _WELL else total
         run = float(a[f"{test}.run"][i]) + failed if total > 0 else 0.0
         a[f"{test}.run"][i] = run
         if total < _GATE:

@@ -103,20 +103,19 @@ class Signs:
         usual = state["pace"][lane, context]
         known[:, -1] = np.isfinite(usual) & (pace < 6.4)  # longer than ten minutes is a gap, which `uptime` tells
         yes[:, -1] = pace > usual + _SLOW
-        moved = usual + np.float32(0.02) * np.clip(pace - usual, -1, 1)
-        state["pace"][lane, context] = np.where(np.isnan(usual), pace, np.where(yes[:, -1], usual, moved))
+        moved = usual + np.float32(0.02) * np.clip(np.minimum(pace, 20) - usual, -1, 1)
+        begun = np.where(np.isfinite(pace), pace, usual)
+        state["pace"][lane, context] = np.where(np.isnan(usual), begun, np.where(yes[:, -1], usual, moved))
 
     def _tell(
         self, t: Ticks, rows: Slots, runs: np.ndarray, nats: np.ndarray, ports: list[str], level: float
     ) -> list[tuple[int, int, Alert]]:
         hot = (nats >= level) & (runs >= _LEAST)
-        watched = set(self.decider.watched())
-        if not hot.any() and not watched:
+        watched = {*self.decider.watched(), *(ports[s] for s in t.slot[rows[hot.any(axis=1)]])}
+        if not watched:
             return []
         told: list[tuple[int, int, Alert]] = []
-        for i in np.flatnonzero(
-            hot.any(axis=1) | np.array([ports[s] in watched for s in t.slot[rows]], np.bool_)
-        ).tolist():
+        for i in np.flatnonzero(np.array([ports[s] in watched for s in t.slot[rows]], np.bool_)).tolist():
             row, port = int(rows[i]), ports[t.slot[rows[i]]]
             at = int(t.at[row])
             evidence = [

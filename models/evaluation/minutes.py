@@ -1,6 +1,6 @@
 """The minutes of a port as an engineer would put them into a detector that knows no physics: simple figures of single readings.
 
-One row a minute while a port charges and one in ten minutes else, NaN where a figure does not apply; values outside the channels
+One row a minute while a port charges and one in half an hour else, NaN where a figure does not apply; values outside the channels
 stand until the next one. No filters, no regression: that is what the detectors of `models.anomaly` are for.
 """
 
@@ -27,6 +27,7 @@ VALUES: Final[tuple[tuple[str, str], ...]] = (
 COLUMNS: Final = (*FIGURES, *VALUES)
 _LOGARITHMIC: Final = ("isolation", "free_memory")
 _MINUTE_US: Final = 60_000_000
+_IDLE_MINUTES: Final = 30
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class MinuteTaker:
             slot, at = slot[order], r.at[order]
             with np.errstate(invalid="ignore"):
                 on = np.asarray(np.nan_to_num(r.channel("current")[order]), np.float32) > 1.0
-            step = np.where(on, 1, 10)
+            step = np.where(on, 1, _IDLE_MINUTES)
             minute = at // _MINUTE_US // step
             first = starts(slot)
             before = np.where(first, self._last[slot] // _MINUTE_US, np.concatenate((at[:1], at[:-1])) // _MINUTE_US)

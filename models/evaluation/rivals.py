@@ -1,6 +1,7 @@
 """What else could watch a fleet's minutes: generic detectors at a level of choice, and limits as an operator would set them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -78,6 +79,20 @@ def level_for(
         )
         low, high = (low, level) if found <= rate * port_months else (level, high)
     return high
+
+
+def follow_all(kind: type[Detector], tables: Sequence[Table]) -> list[Track]:
+    """`follow` of several tables at once: side by side is faster, and their ports know nothing of each other."""
+    shift = np.cumsum([0, *(len(t.names) for t in tables)])
+    together = Table(
+        np.concatenate([t.port + by for t, by in zip(tables, shift, strict=False)]),
+        np.concatenate([t.at for t in tables]),
+        np.concatenate([t.rows for t in tables]),
+        [name for t in tables for name in t.names],
+    )
+    track = follow(kind, together)
+    cuts = np.cumsum([0, *(len(t.at) for t in tables)])
+    return [Track(track.score[a:b], track.lead[a:b]) for a, b in pairwise(cuts.tolist())]
 
 
 class Limit(NamedTuple):
