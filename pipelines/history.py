@@ -52,11 +52,12 @@ def backfill(
     open_writer: Callable[[str], Writer],
     *,
     progress: Callable[[int], None] = lambda _readings: None,
+    also: Callable[[Outputs], None] = lambda _outputs: None,
 ) -> Backfilled:
     """Run `batches` (in order within each partition) through one operator of each kind per shard and write what they say.
 
     The `first`..`last` of a batch must rise within a partition. Writing runs in a thread beside computing, a few writes
-    ahead at most. The first error of either ends the backfill and is raised; what was written stays and may be written again.
+    ahead at most; `also` is shown all that the operators put out. The first error of either ends the backfill and is raised; what was written stays and may be written again.
     """
     done = Backfilled()
     out = _Output(open_writer, list(operators))
@@ -69,6 +70,7 @@ def backfill(
                     marked = done.operators[name, shard] = Marked(make(shard))
                 outputs = marked.step(batch)
                 done.alerts.extend(outputs.alerts)
+                also(outputs)
                 out.put(name, shard, outputs, batch.last)
             done.readings += len(batch.readings)
             done.events += len(batch.events)

@@ -19,13 +19,15 @@ _ESTATE: Final = 5
 _COMPACT_32A: Final = 2
 _LARGE: Final = 8
 _MINUTE: Final = 60 * US
+_DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One fault of a script: `after_s` from the beginning, for `lasts_s` (None: for good), at a port of one of `models`.
 
-    Who charges there came long before (`comes_s` None), or plugs in `comes_s` after the beginning.
+    Who charges there came long before (`comes_s` None), or plugs in `comes_s` after the beginning. With `wears` it does not come
+    out of the blue: that variant has been growing there for `days` when the live part begins, up to `severity`.
     """
 
     variant: str
@@ -36,6 +38,8 @@ class Part:
     lasts_s: float | None = None
     protocols: tuple[str, ...] = ("canonical",)
     comes_s: float | None = None
+    wears: str = ""
+    days: float = 0.0
 
 
 DEMO: Final[tuple[Part, ...]] = (
@@ -48,8 +52,9 @@ DEMO: Final[tuple[Part, ...]] = (
     Part("meter_stuck", 40, ("Rapid 50", "Rapid 150", "Rapid 150 S"), _LARGE),
     Part("contact_wear", 50, ("Duo 11", "Quad 22", "Duo 22")),
     Part("ground_fault", 58, ("Duo 22", "Quad 22", "Duo 11"), protocols=("ocpp16",)),
+    Part("contact_burnt", 75, ("Rapid 50", "Rapid 150"), severity=0.5, wears="contact_wear", days=24),
 )
-"""What breaks in a demonstration: six of nine show in voltage, current, temperature or register alone."""
+"""What breaks in a demonstration: six of ten show in voltage, current, temperature or register alone, one was to be expected."""
 
 RECORDED: Final[tuple[Part, ...]] = (
     Part("contact_wear", 60, ("Rapid 50",)),
@@ -109,6 +114,16 @@ class Script:
             start = begin_us + int(part.after_s * US)
             end = None if part.lasts_s is None else start + int(part.lasts_s * US)
             made.append(Fault(self.fleet.port_names[port], part.variant, start, end, part.severity))
+        return [*made, *self.worn(begin_us)]
+
+    def worn(self, begin_us: int) -> list[Fault]:
+        """What has been growing before the live part begins at `begin_us`, for the history."""
+        made = []
+        for part, port in zip(self.parts, self.ports, strict=True):
+            if part.wears:
+                grown_s = part.days * _DAY_S + part.after_s
+                start = begin_us - int(part.days * _DAY_S * US)
+                made.append(Fault(self.fleet.port_names[port], part.wears, start, None, part.severity, grown_s))
         return made
 
     def visits(self, end_us: int) -> list[Visit]:

@@ -37,6 +37,7 @@ VARIANTS: Final[dict[str, Variant]] = {
     v.name: v
     for v in (
         Variant("contact_wear", "contact_wear", ("temperature",), effects.contact_wear),
+        Variant("contact_burnt", "contact_wear", ("status", "code", "session"), cut="other", error="high_temperature", code="CX019"),
         Variant("fan_slow", "cooling", ("temperature", "other"), effects.slow_fan, kinds=("dc",), station_wide=True),
         Variant("filter_clogged", "cooling", ("temperature", "other"), effects.clogged_filter, kinds=("dc",), station_wide=True),
         Variant("module_lost", "power_module", ("current",), None, kinds=("dc",), modules=True),

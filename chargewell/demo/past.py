@@ -15,12 +15,14 @@ from chargewell.rebuild import OPERATORS
 from chargewell.settings import Settings
 from connectors.adapters.tokens import token_hasher
 from connectors.timescale import registry
+from connectors.timescale.hours import rows_of
 from connectors.timescale.pool import connect
 from connectors.timescale.sink import Writer
 from connectors.timescale.snapshots import save
 from models.columns import Batch, Others, Readings
-from models.operator import Operator
-from pipelines.history import backfill
+from models.failure.hour_book import HourBook, take_writes
+from models.operator import Operator, Outputs
+from pipelines.history import FLOW, backfill
 from schemas.assets import PortFacts
 from simulator.chunk import Chunk
 from simulator.history import History
@@ -102,11 +104,22 @@ def _put(target: "Queue[Batch | None]", item: Batch | None, running: list[Future
 
 def _work(settings: Settings, facts: _Facts, source: "Queue[Batch | None]") -> tuple[int, int, int]:
     operators = {name: partial(_operator, name, facts) for name in OPERATORS}
-    done = backfill(_until_none(source), operators, lambda flow: Writer(settings.database, flow))
+    hours = HourBook(facts)
+    done = backfill(
+        _until_none(source), operators, lambda flow: Writer(settings.database, flow), also=partial(take_writes, hours)
+    )
+    _write_hours(settings, hours, [shard for _, shard in done.operators])
     with connect(settings.database, application="chargewell demo") as conn, conn.transaction():
         for name, shard, state in done.seeds():
             save(conn, name, shard, state)
     return done.readings, done.events, sum(alert.revision == 1 for alert in done.alerts)
+
+
+def _write_hours(settings: Settings, hours: HourBook, shards: list[str]) -> None:
+    """The hours of ports, so that the flow `failure` need not make them of weeks of minutes."""
+    if shards:
+        with Writer(settings.database, f"{FLOW}failure") as writer:
+            writer.write(min(shards), Outputs([rows_of(hours.hours())]), 0)
 
 
 def _operator(name: str, facts: _Facts, _shard: str) -> Operator:

@@ -59,7 +59,7 @@ def _with_services(
     past = _write_past(settings, days, console)
     console.print(
         f"history: {past.readings:,} readings and {past.events:,} events in {past.seconds:.0f} s, simulated; "
-        f"{past.alerts} alerts in {days} healthy days"
+        f"{past.alerts} alerts in {days} days, in which one part was wearing out"
     )
     if ended.is_set():
         return 1
@@ -77,7 +77,9 @@ def _write_past(settings: Settings, days: int, console: Console) -> Past:
     ports = enter_registry(settings, world, start_us)
     console.print(f"registry: {simulator.stations} simulated stations, {ports} ports")
     script = Script(world.fleet, seed=simulator.seed)
-    history = History(world, start_us, end_us, settings.kafka.partitions, placed=script.visits(end_us))
+    history = History(
+        world, start_us, end_us, settings.kafka.partitions, placed=script.visits(end_us), faults=script.worn(end_us)
+    )
     expected = ports * days * 1_780
     columns = (
         TextColumn("writing {task.description}"),

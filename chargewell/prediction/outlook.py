@@ -137,7 +137,8 @@ def _some(
     models, facts, labels = known
     newest = stored.newest(conn, "hours_known", ports)
     begin = stored.newest(conn, "hours_begin", ports, until_us - MEMORY_DAYS * _DAY_US) if newest is None else None
-    start = newest + HOUR_US if newest is not None else (begin or until_us) // HOUR_US * HOUR_US
+    # the newest hour is made again: it may have been cut short when it was made
+    start = newest if newest is not None else (begin or until_us) // HOUR_US * HOUR_US
     fresh = stored.make(conn, ports, facts, min(start, until_us), until_us)
     rows: list[Write] = [stored.rows_of(fresh)] if len(fresh) else []
     if not models:

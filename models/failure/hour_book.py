@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.columns import PortIndex
 from models.failure.hours import COUNTS, HOUR_US, OTHERS, Hours
+from models.operator import Append, Outputs, Upsert
 from schemas.assets import PortFacts
 from schemas.faults import error_code, family_of
 
@@ -287,3 +288,10 @@ def rating(facts: PortFacts | None) -> tuple[float, float]:
         return watts, watts / 400.0
     phases = facts.phases if facts is not None and facts.phases else (3 if watts > 8_000 else 1)
     return watts, watts / (230.0 * phases)
+
+
+def take_writes(book: HourBook, outputs: Outputs) -> None:
+    """Give a book what operators put out for the tables that hours are made of. Minutes that are recomputed later are not seen."""
+    for write in outputs.writes:
+        if isinstance(write, Append | Upsert):
+            book.take(write.table, write.ports, write.port, write.columns)

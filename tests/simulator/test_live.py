@@ -198,7 +198,8 @@ def test_ports_speak_at_their_pace(past, moment):
 
 def test_hidden_faults_never_show_in_a_status_or_code(live, script):
     said = live.advance(END + 200 * US)
-    hidden = [f for f in live.faults.faults if f.label().hidden]
+    worn = {fault.port for fault in script.worn(END)}  # hidden for weeks, until it fails for all to see
+    hidden = [f for f in live.faults.faults if f.label().hidden and f.port not in worn]
     assert len(hidden) * 2 >= len(live.faults.faults)
     for fault in hidden:
         for event in bodies(said, fault.port.rpartition("/")[0], "event"):
