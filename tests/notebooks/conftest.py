@@ -17,6 +17,8 @@ from nbclient import NotebookClient
 from psycopg.conninfo import make_conninfo
 
 from chargewell.demo.past import SOURCE, _as_batch, enter_registry
+from chargewell.prediction.outlook import outlook
+from chargewell.prediction.registry import ensure_bundled
 from chargewell.rebuild import OPERATORS
 from chargewell.settings import Settings
 from connectors.adapters.tokens import token_hasher
@@ -28,7 +30,10 @@ from connectors.timescale.sink import Writer
 from control.desk import press
 from control.settings import ControlSettings
 from control.take import take
+from models.failure.operator import rows_of
+from models.operator import Outputs
 from pipelines.history import backfill
+from schemas.topics import shard_name
 from schemas.work import Finding, OrderState, Role
 from simulator.faults import Fault
 from simulator.fleet import generate
@@ -42,6 +47,8 @@ _DAY_US = 86_400_000_000
 START = datetime(2025, 6, 1, tzinfo=UTC)
 END = START + timedelta(days=DAYS)
 ONSET = END - timedelta(days=3)
+REPAIRED = ONSET + timedelta(hours=50)
+RISK_EVERY = timedelta(hours=6)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +62,7 @@ def network(services):
             settings = Settings(database=DatabaseSettings(dsn=dsn))
             migrate(dsn)
             alerts = _live(settings)
+            _foretell(settings)
             _work(settings, alerts)
             yield SimpleNamespace(dsn=dsn, port=PORT, family=FAMILY, start=START, onset=ONSET, end=END, alerts=alerts)
         finally:
@@ -64,10 +72,10 @@ def network(services):
 def _live(settings):
     """Registry and history; the alerts that were raised."""
     world = World(generate(STATIONS, SEED), seed=SEED)
-    start_us = int(START.timestamp() * 1e6)
+    start_us = _us(START)
     end_us = start_us + DAYS * _DAY_US
     enter_registry(settings, world, start_us)
-    fault = Fault(PORT, FAMILY, int(ONSET.timestamp() * 1e6), None, severity=1.0, ramp_s=86_400.0)
+    fault = Fault(PORT, FAMILY, _us(ONSET), _us(REPAIRED), severity=1.0, ramp_s=86_400.0)
     history = History(world, start_us, end_us, PARTITIONS, faults=[fault])
     hashed = token_hasher(b"a key of the tests alone")
     with connect(settings.database) as conn:
@@ -83,19 +91,33 @@ def _live(settings):
     return done.alerts
 
 
+def _us(at):
+    return int(at.timestamp() * 1e6)
+
+
+def _foretell(settings):
+    """The risks that the flow `failure` would have told, by the model that comes with the package, until the repair."""
+    with connect(settings.database) as conn, Writer(settings.database, "history.failure") as writer:
+        ensure_bundled(conn)
+        until, told = REPAIRED - 6 * RISK_EVERY, 0
+        while until <= REPAIRED:
+            for shard in map(shard_name, range(PARTITIONS)):
+                found = outlook(conn, shard, _us(until), PARTITIONS)
+                writer.write(shard, Outputs(found.rows + [rows_of(risks) for risks in found.risks]), told)
+            until, told = until + RISK_EVERY, told + 1
+
+
 def _operator(name, facts, _shard):
     return OPERATORS[name](facts)
 
 
 def _work(settings, alerts):
-    """Control takes each alert when it is said; the next morning a technician finds the worn contact."""
+    """Control takes each alert when it is said; two days after the onset a technician finds and replaces the worn contact."""
     control = ControlSettings()
     with connect(settings.database) as conn:
         for alert in sorted(alerts, key=lambda a: a.at()):
             take(conn, control, alert, alert.at())
-        number, opened = conn.execute(
-            "SELECT number, opened_at FROM work_order WHERE family = %s", (FAMILY,)
-        ).fetchone()
+        (number,) = conn.execute("SELECT number FROM work_order WHERE family = %s", (FAMILY,)).fetchone()
         finding = Finding(
             found=True,
             family=FAMILY,
@@ -107,7 +129,7 @@ def _work(settings, alerts):
         )
         with conn.transaction():
             press(
-                conn, control, number, OrderState.RESOLVED, "crew:ada", frozenset({Role.CREW}), opened + timedelta(hours=20),
+                conn, control, number, OrderState.RESOLVED, "crew:ada", frozenset({Role.CREW}), REPAIRED,
                 finding=finding,
             )  # fmt: skip
 

@@ -33,7 +33,10 @@ def test_the_failing_port_is_followed_from_readings_to_the_label(run, network):
         f"""
 from datetime import datetime, timedelta
 assert port == {network.port!r} and abs(onset - datetime.fromisoformat({network.onset.isoformat()!r})) < timedelta(hours=24), (port, onset)
-assert 2 < worn < 8, worn
+assert 2 < worn < 8 and 0.8 < again < 1.2, (worn, again)
+first = mine.filter(pl.col("at") < onset)["p_7d"].max() or risk.filter(pl.col("at") < onset)["p_7d"].max()
+assert last["family"] == "contact_wear" and last["p_7d"] > 0.2 and last["p_7d"] > 3 * first, (risk, first)
+assert reasons and last["p_24h"] <= last["p_7d"] <= last["p_30d"], last
 assert onset < raised < first_hotter, (onset, raised, first_hotter)
 assert "temp_connector" in json.dumps(contributions), contributions
 assert order["state"] == "resolved" and order["bring"] and "warmer" in order["why"]
