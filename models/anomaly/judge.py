@@ -18,7 +18,7 @@ RELEASE: Final = 100
 """So many spells in a row left out mean that the port has changed for good: then they are learned."""
 _ELEVATED: Final = 0.35
 _FAR: Final = 1.5
-_STRANGE: Final = 4.0
+STRANGE: Final = 4.0
 """Standard errors of the expectation by which its accuracy is widened: rows are alike over minutes, so few of them are new."""
 
 
@@ -38,9 +38,17 @@ class Verdict:
 
 class Judge:
     """One feature for all ports of a shard; values count as lasting if they lie within `together_us`, a
-    spell from `least` of them on."""
+    spell from `least` of them on. `strange`: as `STRANGE`, less where rows are independent."""
 
-    def __init__(self, arrays: PortArrays, feature: Feature, together_us: int = 600_000_000, least: int = 3) -> None:
+    def __init__(
+        self,
+        arrays: PortArrays,
+        feature: Feature,
+        together_us: int = 600_000_000,
+        least: int = 3,
+        strange: float = STRANGE,
+    ) -> None:
+        self._strange = np.float32(strange)
         self.feature, self._a, self._n, self._together_us = feature, arrays, feature.name, together_us
         self.expectation = Expectation(arrays, feature.name, feature.size, feature.bounded)
         self.tail = Tail(arrays, feature.name, least)
@@ -62,8 +70,9 @@ class Judge:
         side = self.feature.side
         residual = np.abs(y - expected) if side == BOTH else (expected - y if side == BELOW else y - expected)
         z = residual / (s.accuracy[keep] + np.float32(0.1) * np.abs(expected - offset[keep]))
-        far = np.flatnonzero(z > _FAR)
-        z[far] /= 1 + np.float32(_STRANGE) * self.expectation.strangeness(slot[far], s.phi[:, keep[far]])
+        if not self.feature.bounded:  # what never expects more than was seen does not reach beyond it either
+            far = np.flatnonzero(z > _FAR)
+            z[far] /= 1 + self._strange * self.expectation.strangeness(slot[far], s.phi[:, keep[far]])
         first = starts(slot)
         lasting, residual = self._sustained(slot, at, first, z, residual)
         context = context[keep]

@@ -38,7 +38,7 @@ class Values:
 
     def __init__(self, arrays: PortArrays, features: Sequence[Feature], version: str) -> None:
         self._a = arrays
-        self.judges = [Judge(arrays, f, _TOGETHER_US, least=1) for f in features]
+        self.judges = [Judge(arrays, f, _TOGETHER_US, least=1, strange=1.0) for f in features]
         self.decider = Decider(version, salt=".values")
         self._by_channel = {j.feature.channel: j for j in self.judges}
         for f in features:
