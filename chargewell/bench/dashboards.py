@@ -106,13 +106,22 @@ def timed(dsn: str, end: datetime, repeats: int, console: Console, title: str) -
     return slowest
 
 
-def fill_year(dsn: str, end: datetime) -> None:
-    """Make up a year before `end` in the empty, migrated database: 1,000 ports; takes a minute or two."""
+def fill_year(dsn: str, end: datetime, *, stations: int = 500, days: int = 365) -> None:
+    """Make up `days` (at least twelve) before `end` in the empty, migrated database: two ports a station, 60 sites.
+
+    The year of 1,000 ports takes a few minutes.
+    """
     text = files("chargewell.bench").joinpath("dashboards_year.sql").read_text("utf-8")
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("SET search_path = chargewell, public")
         conn.execute("SET synchronous_commit = off")
-        for statement in text.replace(":end", f"'{end.isoformat()}'::timestamptz").split(";\n"):
+        for name, value in (
+            (":end", f"'{end.isoformat()}'::timestamptz"),
+            (":days", str(days)),
+            (":stations", str(stations)),
+        ):
+            text = text.replace(name, value)
+        for statement in text.split(";\n"):
             if statement.strip():
                 conn.execute(statement.encode())
         conn.execute("VACUUM ANALYZE")
