@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models.dashboard import FieldConfigSource, Panel
 from grafana_foundation_sdk.models.geomap import TooltipMode
 
+from dashboards.columns import Column, override
 from dashboards.panels import Steps, thresholds
 from dashboards.sql import SOURCE, Sql, clean
 
@@ -14,7 +15,7 @@ _COUNTRIES = "public/maps/countries.geojson"
 def sites(
     title: str, description: str, sql: str, *, size: str, colour: str, steps: Steps, links: list[dict[str, object]]
 ) -> Panel:
-    """Markers at the columns `lat` and `lon`, as large as the column `size`, coloured by `colour` and `steps`."""
+    """Markers at the columns `lat` and `lon`, as large as the column `size`, coloured by `colour` and `steps`; `links` on `site`."""
     outlines = common.MapLayerOptions().type("geojson").name("Countries").config(_outlines())
     where = common.FrameGeometrySource().mode(shared.FrameGeometrySourceMode.COORDS).latitude("lat").longitude("lon")
     markers = (
@@ -40,7 +41,7 @@ def sites(
     panel.targets = [Sql(clean(sql))]
     panel.field_config = panel.field_config or FieldConfigSource()
     panel.field_config.defaults.thresholds = thresholds(steps)
-    panel.field_config.defaults.links = links  # type: ignore[assignment]  # data links are shorter than dashboard links
+    panel.field_config.overrides = [override(Column("site", links=links))]
     panel.field_config.defaults.unit = "short"
     return panel
 

@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMapping,
     ValueMappingResult,
 )
-from grafana_foundation_sdk.models.piechart import PieChartType
+from grafana_foundation_sdk.models.piechart import PieChartLegendValues, PieChartType
 
 from dashboards.columns import Column, override
 from dashboards.sql import SOURCE, Format, Sql, clean
@@ -153,7 +153,7 @@ def shares(
             .show_legend(True)
             .display_mode(shared.LegendDisplayMode.TABLE)
             .placement(shared.LegendPlacement.RIGHT)
-            .values([])
+            .values([PieChartLegendValues.VALUE, PieChartLegendValues.PERCENT])
         )
         .tooltip(_tooltip())
     )
