@@ -142,11 +142,11 @@ def run(network, monkeypatch, tmp_path) -> Callable[[str, str], str]:
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
 
-    def run(name: str, claims: str) -> str:
+    def run(name: str, claims: str, timeout: int = 120) -> str:
         notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
         notebook.cells.append(nbformat.v4.new_code_cell(claims))
         client = NotebookClient(
-            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+            notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
         )
         client.execute()
         outputs = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
