@@ -30,6 +30,22 @@ from chargewell.services import (
     choose,
     start_all,
 )
+from connectors.timescale.migrate import migrate
+from connectors.timescale.pool import Connection, connect
+from connectors.timescale.roles import TELEMETRY
+from connectors.timescale.settings import DatabaseSettings
+
+REGISTRY = (
+    "site",
+    "station",
+    "port",
+    "connector",
+    "tariff",
+    "site_dated",
+    "station_dated",
+    "port_dated",
+    "history_span",
+)
 
 
 def _wanted() -> ServiceSettings:
@@ -161,3 +177,25 @@ def module_database(services: RunServices) -> Iterator[str]:
     """The DSN of an empty database that the tests of one file share."""
     with fresh_database(services.postgres) as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="module")
+def migrated(module_database: str) -> DatabaseSettings:
+    """A migrated database that the tests of one file share."""
+    migrate(module_database)
+    return DatabaseSettings(dsn=module_database)
+
+
+@pytest.fixture
+def settings(migrated: DatabaseSettings) -> DatabaseSettings:
+    """The settings of the migrated database, its telemetry and registry empty. Folders that test more have settings of their own."""
+    with connect(migrated) as conn:
+        conn.execute(f"TRUNCATE {', '.join(TELEMETRY + REGISTRY)} RESTART IDENTITY CASCADE")
+    return migrated
+
+
+@pytest.fixture
+def conn(settings: DatabaseSettings) -> Iterator[Connection]:
+    """A connection to the migrated database, its telemetry and registry empty."""
+    with connect(settings) as conn:
+        yield conn
