@@ -8,7 +8,11 @@ import pytest
 
 from connectors.timescale.queries import queries, query
 
-SOURCES = "\n".join(path.read_text("utf-8") for path in Path(str(files("connectors.timescale"))).glob("*.py"))
+SOURCES = "\n".join(
+    path.read_text("utf-8")
+    for package in ("connectors.timescale", "chargewell.prediction")
+    for path in Path(str(files(package))).glob("*.py")
+)
 
 
 @pytest.mark.parametrize("name", sorted(queries()))
