@@ -38,7 +38,8 @@ class Verdict:
 
 class Judge:
     """One feature for all ports of a shard; values count as lasting if they lie within `together_us`, a
-    spell from `least` of them on. `strange`: as `STRANGE`, less where rows are independent."""
+    spell from `least` of them on. `strange` as `STRANGE`, less where rows are independent; `gate` as `GATE`, less where what matters is
+    far above the noise."""
 
     def __init__(
         self,
@@ -47,8 +48,9 @@ class Judge:
         together_us: int = 600_000_000,
         least: int = 3,
         strange: float = STRANGE,
+        gate: float = GATE,
     ) -> None:
-        self._strange = np.float32(strange)
+        self._strange, self._gate = np.float32(strange), gate
         self.feature, self._a, self._n, self._together_us = feature, arrays, feature.name, together_us
         self.expectation = Expectation(arrays, feature.name, feature.size, feature.bounded)
         self.tail = Tail(arrays, feature.name, least)
@@ -80,7 +82,7 @@ class Judge:
         held = np.isfinite(lasting)
         self.tail.watch(slot[held], context[held], np.maximum(lasting[held], 0))
         matters = (s.matters[keep] + self.feature.share * np.abs(expected)).astype(np.float32)
-        extreme = (surprise > GATE) & (residual > _TOWARDS * matters)
+        extreme = (surprise > self._gate) & (residual > _TOWARDS * matters)
         self._a[f"{self._n}.gated"][slot[extreme]] = True
         normal_at = self._normal(slot, at, first, residual < _ELEVATED * matters)
         return Verdict(self._n, s.rows[keep], surprise, residual, matters, y, expected, normal_at)

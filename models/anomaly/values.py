@@ -19,6 +19,7 @@ from schemas.alerts import Alert
 SPELL_US: Final = 4 * 3_600_000_000
 """Learning happens at the end of each spell of a port's own time; nothing is judged by what it taught itself."""
 _TOGETHER_US: Final = 10 * 86_400_000_000
+_GATE: Final = 0.7
 _LEARN_US: Final = 60_000_000
 _SCALES: Final[Mapping[str, tuple[Callable[[np.ndarray], np.ndarray], float, float]]] = {
     "isolation": (lambda v: np.log10(np.maximum(v, 0.1)), 0.05, 0.3),
@@ -38,7 +39,7 @@ class Values:
 
     def __init__(self, arrays: PortArrays, features: Sequence[Feature], version: str) -> None:
         self._a = arrays
-        self.judges = [Judge(arrays, f, _TOGETHER_US, least=1, strange=1.0) for f in features]
+        self.judges = [Judge(arrays, f, _TOGETHER_US, least=1, strange=1.0, gate=_GATE) for f in features]
         self.decider = Decider(version, salt=".values")
         self._by_channel = {j.feature.channel: j for j in self.judges}
         for f in features:

@@ -21,14 +21,23 @@ def show(result: "Result", stated: float, seconds: float, console: Console) -> N
         f"world {result.trial}: {len(result.fleets)} fleets with faults over {result.fleets[0].port_days:,.0f} port-days each, a healthy "
         f"one under a heat wave, new vehicles and new firmware; {readings:,} readings in {seconds:.0f} s"
     )
-    console.print(_rivals(result, stated))
-    console.print(_kinds(result.judged["operator"]))
+    for table in (_rivals(result, stated), _kinds(result.judged["operator"])):
+        console.print(table)
+
+
+def _columns(table: Table, first: str, others: Sequence[str]) -> None:
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
 
 
 def _rivals(result: "Result", stated: float) -> Table:
     table = Table(title=f"Faults that are promised to be found, from severity {stated:g} on")
-    for name in ("watched by", "found", "in time", "cause right", "median delay", "false/port/month", "healthy fleet"):
-        table.add_column(name, justify="left" if name == "watched by" else "right")
+    _columns(table, "watched by", ("found", "in time", "cause", "delay", "false", "healthy"))
+    table.caption = (
+        "in time: creeping faults before the part failed; cause: right in the first alert; delay: median; "
+        "false: alerts about nothing per port and month; healthy: the same on the fleet without faults"
+    )
     for name, judged in result.judged.items():
         mine = judged.promised(stated)
         failing = [o for o in mine if o.case.fails]
@@ -41,17 +50,7 @@ def _rivals(result: "Result", stated: float) -> Table:
 
 def _kinds(judged: Judged) -> Table:
     table = Table(title="The operator by kind of fault")
-    heads = [
-        "fault",
-        *(f"{a:g} to {min(b, 1):g}" for a, b in _BINS),
-        "creeping",
-        "cause right",
-        "delay",
-        "at severity",
-        "lead",
-    ]
-    for name in heads:
-        table.add_column(name, justify="left" if name == "fault" else "right")
+    _columns(table, "fault", (*(f"-{min(b, 1):g}" for _, b in _BINS), "creep", "cause", "delay", "at", "lead"))
     for kind in sorted(judged.kinds()):
         mine = judged.of(kind)
         sudden, creeping = [o for o in mine if not o.case.fails], [o for o in mine if o.case.fails]
@@ -60,7 +59,10 @@ def _kinds(judged: Judged) -> Table:
             kind + star, *(_counted(sudden, a, b) for a, b in _BINS), _counted(creeping), _percent(named_share(mine)),
             _time(middle(o.delay_s for o in sudden)), _number(middle(o.level for o in creeping)), _time(middle(o.lead_s for o in creeping)),
         )  # fmt: skip
-    table.caption = "found of struck by severity (sudden) or before the part failed (creeping); medians; * not promised: nothing shows it"
+    table.caption = (
+        "found of struck: sudden faults of severity 0.1 to 0.4, 0.7, 1; creeping ones before the part failed. Medians: delay of sudden ones; "
+        "severity at the alert and time from it to the failure of creeping ones. * nothing shows it: not promised"
+    )
     return table
 
 
