@@ -33,6 +33,8 @@ JUDGES: Final = Plan(160, 50, 303, 20_290, other=True)
 """The fleets of `train --simulated`: the one that judges has another seed, another season, other physics and other ageing."""
 HIGHEST: Final = 0.99
 LOWEST: Final = 0.02
+_FEW_HOURS: Final = 300_000
+"""Below it a second process takes longer to start than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ def learn(fleets: tuple[Taught, Taught, Taught], version: str) -> Learned:
 
 
 def _taught(fleets: Sequence[Taught]) -> tuple[Preparation, list[HazardModel]]:
+    if sum(len(fleet.hours) for fleet in fleets) < _FEW_HOURS:
+        return teach(fleets)
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         return teach(fleets, each=pool.map)
 

@@ -89,6 +89,8 @@ class HazardModel:
         ]
 
     def _values(self, features: Features, unit: Ints, at: Ints) -> Matrix:
+        if not self.names and all(interval.trees is None for interval in self.intervals):
+            return np.empty((len(at), 0), np.float32)
         names, values = features.table(Asked(unit, at, self.component))
         if tuple(names) != self.names:
             raise ValueError(f"the model for {self.family} was trained on other features; train it anew")
@@ -158,6 +160,12 @@ def fit_hazard(
     """The model of one family from a sample of questions; `edges` from 0, one fate for each interval between them."""
     intervals = tuple(_interval(sample, fate, seed) for fate in sample.fates)
     return HazardModel(family, component, edges, sample.names, intervals)
+
+
+def rate_alone(family: str, component: int | None, edges: tuple[int, ...], questions: int) -> HazardModel:
+    """The model of a family that never struck any of so many questions: close to never, for no reason."""
+    interval = Interval(None, 1.0, float(np.log(0.5 / (questions + 0.5))))
+    return HazardModel(family, component, edges, (), (interval,) * (len(edges) - 1))
 
 
 def _fate(given: Training, family: int, start: int, end: int) -> Fate:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.failure import trees
 from models.failure.chargers import DAY_H, FAMILIES, Ended, ended, fact_names, history, out_of_order
 from models.failure.features import Asked, Features, Matrix, Preparation, prepare
-from models.failure.hazard import HazardModel, Sample, fit_hazard
+from models.failure.hazard import HazardModel, Sample, fit_hazard, rate_alone
 from models.failure.history import History, Occurrences
 from models.failure.hours import HOUR_US, Hours
 from models.failure.targets import Fate, fates
@@ -144,20 +144,25 @@ def teach(
     names = fact_names(facts)
     preparation = preparation_of(fleets, names, seed)
     rng = np.random.default_rng([seed, 0x7EAC4])
-    parts: dict[str, list[_Part]] = {family: [] for family in families}
+    told = {label.fault for fleet in fleets for label, _ in fleet.labels}
+    parts: dict[str, list[_Part]] = {family: [] for family in families if family in told}
     columns: dict[str, tuple[str, ...]] = {}
     offset = 0
     for fleet in fleets:
         asked = len(fleet.hours) / EVERY_H
         for one in asking(fleet, names):
             features = preparation.of(one.history)
-            for family in families:
+            for family in parts:
                 rate = min(1.0, kept / max(asked * len(fleets), 1.0))
                 columns[family], part = _part(one, features, FAMILIES.index(family), rate, offset, rng)
                 parts[family].append(part)
             offset += one.history.units
-    jobs = (Job(family, _sample(columns[family], parts.pop(family)), seed) for family in families)
-    return preparation, list(each(fit, jobs))
+    jobs = (Job(family, _sample(columns[family], parts[family]), seed) for family in parts)
+    fitted = {model.family: model for model in each(fit, jobs)}
+    asked = sum(len(fleet.hours) for fleet in fleets) // EVERY_H
+    return preparation, [
+        fitted.get(family) or rate_alone(family, FAMILIES.index(family), EDGES, asked) for family in families
+    ]
 
 
 @dataclass(frozen=True, slots=True)
