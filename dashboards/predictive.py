@@ -89,7 +89,7 @@ def _quality(page: Page) -> None:
                          SELECT p_7d, {_STRUCK} AS struck, CASE WHEN p_7d < 0.01 THEN '0 to 1 %' WHEN p_7d < 0.05 THEN '1 to 5 %'
                          WHEN p_7d < 0.2 THEN '5 to 20 %' WHEN p_7d < 0.5 THEN '20 to 50 %' ELSE '50 % and more' END AS bin
                          FROM pub.failure_risk f WHERE $__timeFilter(at) AND at < now() - interval '7 days' AND NOT shadow
-                         AND extract(hour FROM at) = 0 AND port_no IN {PORTS}) asked
+                         AND extract(hour FROM at AT TIME ZONE 'UTC') = 0 AND port_no IN {PORTS}) asked
                          GROUP BY bin ORDER BY min(p_7d)""", unit="percentunit", decimals=1), 12)  # fmt: skip
     page.add(21, rows("Lead", "Predicted incidents: when the failure was expected, and when it came (incident or label of the same family).",
                       f"""SELECT port, family, opened_at AS told, extract(epoch FROM predicted_at - opened_at)::float8 AS expected_lead,
@@ -121,7 +121,7 @@ def _models(page: Page) -> None:
     ]), 24)  # fmt: skip
     page.add(31, lines("Models beside each other", "Failures that each model expects within 7 days, all chosen ports together, at midnight.",
                        f"""SELECT at AS time, model_version AS metric, sum(p_7d)::float8 AS failures FROM pub.failure_risk
-                       WHERE $__timeFilter(at) AND extract(hour FROM at) = 0 AND port_no IN {PORTS} GROUP BY 1, 2 ORDER BY 1, 2""",
+                       WHERE $__timeFilter(at) AND extract(hour FROM at AT TIME ZONE 'UTC') = 0 AND port_no IN {PORTS} GROUP BY 1, 2 ORDER BY 1, 2""",
                        unit="short", low=0, interval="1d", decimals=1), 12)  # fmt: skip
     page.add(32, rows("By family", "PR-AUC within 7 days of the live model, on data it was not trained on.",
                       f"""SELECT family, score, expected FROM (SELECT replace(key, 'pr_auc.7d.', '') AS family, value::float8 AS score

@@ -757,6 +757,7 @@ CREATE INDEX command_order ON command USING btree (order_id);
 CREATE INDEX command_station ON command USING btree (station, created_at);
 CREATE INDEX command_unanswered ON command USING btree (sent_at) WHERE (state = ANY (ARRAY['sending'::text, 'sent'::text]));
 CREATE INDEX credit_incident ON credit USING btree (incident_id);
+CREATE INDEX failure_risk_midnight ON failure_risk USING btree (at) WHERE (EXTRACT(hour FROM (at AT TIME ZONE 'UTC'::text)) = (0)::numeric);
 CREATE INDEX finding_order ON finding USING btree (order_id);
 CREATE INDEX inbox_incident ON inbox USING btree (incident_id);
 CREATE INDEX inbox_received_at ON inbox USING btree (received_at);

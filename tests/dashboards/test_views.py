@@ -57,23 +57,26 @@ def test_outages_are_runs_of_down_intervals(conn, network):
 def test_outages_join_what_follows_at_once_and_nothing_else(conn):
     at = datetime(2020, 1, 1, tzinfo=UTC)
     hours = [
-        (0, 1, "down", "faulted"),
-        (1, 2, "down", "silence"),
-        (2, 3, "up", "ok"),
-        (3, 4, "down", "faulted"),
-        (5, 6, "down", "faulted"),
-    ]
+        (0, 1, "down", "faulted"), (1, 2, "down", "silence"), (2, 3, "up", "ok"), (3, 4, "down", "faulted"), (5, 6, "down", "faulted"),
+        (7, 8, "down", "silence"), (8, 9, "down", "faulted"), (9, None, "down", "silence"),
+    ]  # fmt: skip
     with conn.transaction(force_rollback=True):
         (port,) = conn.execute("SELECT max(port_no) FROM pub.port_now").fetchone()
+        conn.execute("DELETE FROM availability WHERE port_no = %s", (port,))
         for start, end, state, reason in hours:
-            conn.execute("INSERT INTO availability VALUES (%s, %s, %s, %s, %s)",
-                         (port, at + timedelta(hours=start), at + timedelta(hours=end), state, reason))  # fmt: skip
+            until = None if end is None else at + timedelta(hours=end)
+            conn.execute(
+                "INSERT INTO availability VALUES (%s, %s, %s, %s, %s)",
+                (port, at + timedelta(hours=start), until, state, reason),
+            )
+        conn.execute("UPDATE uptime_now SET at = %s WHERE port_no = %s", (at + timedelta(hours=12), port))
         found = conn.execute(
-            "SELECT seconds, reason FROM pub.outage WHERE port_no = %s AND from_at < '2020-01-02' ORDER BY from_at",
-            (port,),
+            "SELECT seconds, reason, to_at IS NULL FROM pub.outage WHERE port_no = %s ORDER BY from_at", (port,)
         ).fetchall()
 
-    assert found == [(7_200.0, "faulted"), (3_600.0, "faulted"), (3_600.0, "faulted")]
+    assert found == [
+        (7_200.0, "faulted", False), (3_600.0, "faulted", False), (3_600.0, "faulted", False), (18_000.0, "silence", True),
+    ]  # fmt: skip
 
 
 ATTEMPTS = [  # token, port of the station, minute of the day, lasts, outcome

@@ -15,16 +15,15 @@ WHERE p.number > 0 AND p.retired_at IS NULL;
 COMMENT ON VIEW pub.port_now IS 'Every charging port in service as it is now: state, rolling uptime, open incidents, its most urgent order';
 
 CREATE VIEW pub.outage AS
-SELECT p.port, p.station, coalesce(p.site, '(no site)') AS site, p.model, p.firmware, p.kind, o.from_at, nullif(o.to_at, 'infinity') AS to_at,
-       extract(epoch FROM least(o.to_at, u.at) - o.from_at)::float8 AS seconds, o.reason, o.detail, p.port_no
-FROM (SELECT port_no, min(from_at) AS from_at, max(coalesce(to_at, 'infinity')) AS to_at, (array_agg(reason ORDER BY from_at))[1] AS reason,
-             (array_agg(detail ORDER BY from_at))[1] AS detail
-      FROM (SELECT *, sum(begins) OVER (PARTITION BY port_no ORDER BY from_at) AS run
-            FROM (SELECT *, (lag(to_at) OVER (PARTITION BY port_no ORDER BY from_at) IS DISTINCT FROM from_at)::int AS begins
-                  FROM availability WHERE state = 'down') marked) numbered
-      GROUP BY port_no, run) o
+SELECT p.port, p.station, coalesce(p.site, '(no site)') AS site, p.model, p.firmware, p.kind, o.from_at, nullif(o.ends, 'infinity') AS to_at,
+       extract(epoch FROM least(o.ends, u.at) - o.from_at)::float8 AS seconds, o.reason, o.detail, p.port_no
+FROM (SELECT port_no, from_at, reason, detail, first, CASE WHEN last THEN to_at ELSE lead(to_at) OVER (PARTITION BY port_no ORDER BY from_at) END AS ends
+      FROM (SELECT port_no, from_at, coalesce(to_at, 'infinity') AS to_at, reason, detail,
+                   lag(to_at) OVER neighbours IS DISTINCT FROM from_at AS first, to_at IS NULL OR lead(from_at) OVER neighbours IS DISTINCT FROM to_at AS last
+            FROM availability WHERE state = 'down' WINDOW neighbours AS (PARTITION BY port_no ORDER BY from_at)) down
+      WHERE first OR last) o
 JOIN pub.port p USING (port_no) LEFT JOIN uptime_now u USING (port_no)
-WHERE p.number > 0;
+WHERE o.first AND p.number > 0;
 COMMENT ON VIEW pub.outage IS 'Times without service: down intervals that follow each other at once are one outage, under its first reason';
 
 CREATE VIEW pub.charging_daily AS
