@@ -60,7 +60,7 @@ class AnomalyOperator:
     """
 
     name = "anomaly"
-    version = 1
+    version = 2
     memory_days = 30.0
 
     def __init__(self, facts: Mapping[str, Facts] | None = None, settings: AnomalySettings | None = None) -> None:
@@ -220,7 +220,7 @@ class AnomalyOperator:
     def snapshot(self) -> dict[str, Any]:
         """Plain data: ports, arrays, priors, open episodes."""
         return {
-            "v": 1,
+            "v": self.version,
             "ports": list(self._index.ports),
             "arrays": self._arrays.snapshot(len(self._index)),
             "priors": {j.feature.name: j.priors() for j in (*self._judges, *self._values.judges)},
@@ -234,9 +234,9 @@ class AnomalyOperator:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot; ValueError if it is of another version or shape."""
-        if state.get("v") != 1:
+        if state.get("v") != self.version:
             raise ValueError(
-                f"anomaly snapshot has version {state.get('v')!r}, this reads 1: run the flow with --rebuild"
+                f"anomaly snapshot has version {state.get('v')!r}, this reads {self.version}: run the flow with --rebuild"
             )
         ports = [str(p) for p in state["ports"]]
         self._arrays.restore(state["arrays"], len(ports))
