@@ -45,7 +45,7 @@ def test_ours_are_ordinary_users_without_capabilities_on_read_only_files(ours, m
         if name.endswith("secrets"):
             assert one["network_mode"] == "none", name
         else:
-            part = "prepare" if name == "tidy" else name  # the other one who needs the owner's login
+            part = OF.get(name, name)
             assert one["user"] == f"{make_secrets.OWNERS[part]}:{make_secrets.OWNERS[part]}", name
             assert one["environment"]["CHARGEWELL_CONFIG"] == f"/run/chargewell/{part}/chargewell.toml"
             assert "secrets:/run/chargewell:ro" in one["volumes"], name
