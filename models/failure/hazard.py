@@ -188,13 +188,15 @@ def _interval(sample: Sample, fate: Fate, seed: int) -> Interval:
 
 
 def _grow(sample: Sample, target: NDArray[np.bool_], seed: int) -> Trees:
+    """Trees of the rows as they are: leaving out spared questions by chance moves all log-odds alike, which the calibration,
+    that does know the weights, takes back."""
     from sklearn.ensemble import HistGradientBoostingClassifier  # a flow that only predicts need not load it
 
     model = HistGradientBoostingClassifier(**sample.growth, random_state=seed)
     if sample.most is None or sample.most >= sample.values.shape[1]:
-        return grow(model, sample.values, target, sample.weight)
+        return grow(model, sample.values, target)
     chosen = telling(sample.values, target, sample.most, seed)
-    trees = grow(model, sample.values[:, chosen], target, sample.weight)
+    trees = grow(model, sample.values[:, chosen], target)
     return replace(trees, features=sample.values.shape[1], feature=chosen[trees.feature].astype(np.int32))
 
 

@@ -139,12 +139,12 @@ def of_boosting(model: Any, features: int) -> Trees:
     return Trees(base, features, feature, threshold, left, right, missing, value)
 
 
-def grow(model: Any, values: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> Trees:
+def grow(model: Any, values: np.ndarray, target: np.ndarray) -> Trees:
     """Fit `model` and take its trees, checked on training rows against its own answer (RuntimeError if they differ)."""
     # scikit-learn 1.9 fails on a column without any value; as a constant it is never asked for
     values = np.where(np.isnan(values).all(0), np.float32(0), values)
     with threadpool_limits(1):  # threads gain little on tables of this size and wait by spinning on a busy machine
-        model.fit(values, target, sample_weight=weight)
+        model.fit(values, target)
     trees = of_boosting(model, values.shape[1])
     some = values[:: max(1, len(values) // 200)]
     theirs = model.decision_function(some) if hasattr(model, "decision_function") else model.predict(some)
