@@ -215,3 +215,19 @@ def test_a_flow_may_write_sessions_although_it_may_not_write_the_sums(conn):
         conn.execute("UPDATE charging_session SET energy_wh = 1 WHERE state = 'closed'")
         with pytest.raises(psycopg.errors.InsufficientPrivilege), conn.transaction():
             conn.execute("DELETE FROM charging_daily")
+
+
+def test_temporary_tables_of_a_writer_do_not_stand_in_for_ours(conn):
+    """The sums are renewed with the owner's rights, so a flow must not be able to slip in tables of its own."""
+    before = kept(conn)
+    with conn.transaction(force_rollback=True):
+        conn.execute("SET LOCAL ROLE chargewell_flows")
+        conn.execute("CREATE TEMPORARY TABLE charging_daily (port_no int, day date)")
+        conn.execute("UPDATE chargewell.charging_session SET energy_wh = 1 WHERE state = 'closed'")
+        assert conn.execute("SELECT count(*) FROM pg_temp.charging_daily").fetchone() == (0,)
+        conn.execute("RESET ROLE")
+        after = kept(conn)
+
+    assert {key: cell["energy_wh"] for key, cell in after.items()} == {
+        key: cell["sessions"] for key, cell in before.items()
+    }

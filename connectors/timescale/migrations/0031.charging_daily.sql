@@ -84,5 +84,14 @@ CREATE TRIGGER charging_daily_changed AFTER UPDATE ON charging_session REFERENCI
 CREATE TRIGGER charging_daily_went AFTER DELETE ON charging_session REFERENCING OLD TABLE AS went
     FOR EACH STATEMENT EXECUTE FUNCTION charging_daily_follow();
 
+-- It runs with the owner's rights: names are looked up in our schema alone, temporary tables of the caller last.
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION charging_daily_follow() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION charging_daily_renew(text[], date[]) SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION charging_days(text[], date[]) SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
 INSERT INTO charging_daily SELECT d.* FROM (SELECT array_agg(DISTINCT p.station) AS stations, array_agg(DISTINCT (c.started_at AT TIME ZONE 'UTC')::date) AS days
     FROM charging_session c JOIN port p USING (port_no)) k, charging_days(k.stations, k.days) d;
