@@ -284,7 +284,7 @@ def test_nothing_is_missing_once_the_bridge_has_stopped_and_that_it_has_is_told(
     native.stop("bridge")
     told = [sys.executable, "-m", "chargewell", "audit"]
     native.until(lambda: subprocess.run(told, env=native.environment("flows"), capture_output=True).returncode == 0, 40)
-    with psycopg.connect(house.services.postgres.dsn) as conn:
+    with psycopg.connect(native.settings_of("flows")["database"]["dsn"]) as conn:
         flows = conn.execute("SELECT DISTINCT flow FROM chargewell.flow_progress ORDER BY 1").fetchall()
     assert {("store",), ("sessions",), ("uptime",), ("anomaly",), ("failure",)} <= set(flows)
     said = [sys.executable, "-m", "chargewell", "health", "bridge", "--late", "2"]
