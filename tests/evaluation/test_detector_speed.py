@@ -1,0 +1,19 @@
+"""The speed table has every size asked for, and a port stays within its 8 KB."""
+
+import io
+
+from rich.console import Console
+
+from chargewell.bench.detectors import run
+from models.anomaly.detector import MAX_BYTES
+
+
+def test_every_size_has_its_speed_and_a_port_its_bound():
+    out = io.StringIO()
+
+    speeds = run(seconds=0.05, repeats=1, ports=(20, 50), rows=(100,), console=Console(file=out, width=100))
+
+    assert set(speeds.readings_per_s) == {(20, 100), (50, 100)}
+    assert min(speeds.readings_per_s.values()) > 1_000
+    assert speeds.bytes_per_port <= MAX_BYTES
+    assert f"{speeds.bytes_per_port:,} bytes" in out.getvalue()
