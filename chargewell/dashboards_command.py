@@ -81,7 +81,9 @@ def _problems(grafana: "Grafana", settings: Settings) -> list[str]:
     from dashboards.files import all_json, rules_json
 
     _told(f"Grafana {grafana.version()}", str(settings.grafana.url))
-    states = [(f"dashboard {uid}", grafana.dashboard_state(made)) for uid, made in all_json(control_url(settings)).items()]
+    states = [
+        (f"dashboard {uid}", grafana.dashboard_state(made)) for uid, made in all_json(control_url(settings)).items()
+    ]
     states += [(f"alert rule {rule['uid']}", grafana.rule_state(rule)) for rule in rules_json()]
     problems = [f"{what}: {_words(state)}" for what, state in states if state is not None]
     source = grafana.source_problem(sql.SOURCE_UID)

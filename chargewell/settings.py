@@ -95,9 +95,9 @@ class Settings(BaseSettings):
     database: Annotated[DatabaseSettings, Field(description="PostgreSQL or TimescaleDB")] = DatabaseSettings(
         dsn=_NO_DATABASE
     )
-    retention: Annotated[RetentionSettings, Field(description="How many days each table keeps its rows; 0: for ever")] = (
-        RetentionSettings()
-    )
+    retention: Annotated[
+        RetentionSettings, Field(description="How many days each table keeps its rows; 0: for ever")
+    ] = RetentionSettings()
     flows: Annotated[FlowSettings, Field(description="The dataflows")] = FlowSettings()
     control: Annotated[ControlSettings, Field(description="The control service")] = ControlSettings()
     metrics: Annotated[MetricsSettings, Field(description="Metrics for Prometheus")] = MetricsSettings()
