@@ -65,6 +65,30 @@ def judge(labels: Sequence[Label], alerts: Sequence[Alert]) -> Judgement:
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A failure that a risk was told of before it struck."""
+
+    label: Label
+    alert: Alert
+
+    @property
+    def ahead_s(self) -> float:
+        """Seconds from the first word to the failure."""
+        return (self.label.start - self.alert.raised_at).total_seconds()
+
+
+def foreseen(labels: Sequence[Label], alerts: Sequence[Alert]) -> list[Foreseen]:
+    """Labelled failures whose family was told as a risk at their port before."""
+    risks = [alert for alert in alerts if alert.kind == "risk" and alert.revision == 1]
+    return [
+        Foreseen(label, alert)
+        for label in labels
+        for alert in risks
+        if (alert.port, alert.family) == (label.port, label.fault) and alert.raised_at < label.start
+    ]
+
+
 def _about(alert: Alert, label: Label) -> bool:
     station, _, number = label.port.rpartition("/")
     same_port = alert.port == label.port or (

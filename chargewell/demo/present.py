@@ -13,7 +13,7 @@ from rich.console import Console
 
 from chargewell.audit.run import audit
 from chargewell.demo.counters import Counters, look
-from chargewell.demo.judge import judge
+from chargewell.demo.judge import foreseen, judge
 from chargewell.demo.summary import Account
 from chargewell.demo.view import Happening, View
 from chargewell.processes import Processes, wait_until
@@ -152,5 +152,5 @@ def _account(present: Present, conn: Connection) -> Account:
     firsts = present.firsts
     return Account(
         report, judge(labels, alerts), now.work_orders, now.credits,
-        firsts.get("incident"), firsts.get("work order"), firsts.get("credit"),
+        firsts.get("incident"), firsts.get("work order"), firsts.get("credit"), foreseen(labels, alerts),
     )  # fmt: skip

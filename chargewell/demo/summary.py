@@ -1,5 +1,6 @@
 """The demo's account: the audit, alerts beside labels, and whether all of it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.table import Table
 
 from chargewell.audit.findings import Report
 from chargewell.audit.run import show as show_audit
-from chargewell.demo.judge import Judgement
+from chargewell.demo.judge import Foreseen, Judgement
 
 FALSE_ALLOWED = 2
 
@@ -23,6 +24,7 @@ class Account:
     first_incident_s: float | None
     first_order_s: float | None
     first_credit_s: float | None
+    foreseen: Sequence[Foreseen] = ()
 
     def broken(self) -> list[str]:
         """What does not hold, in words; empty if the demo kept its promises."""
@@ -49,12 +51,15 @@ def show(account: Account, console: Console) -> None:
         table.add_column(name)
     for outcome in account.judgement.outcomes:
         label, alert = outcome.label, outcome.alert
-        found = "[red]missed[/red]" if outcome.delay_s is None else f"{outcome.delay_s:.0f} s"
+        found = "[red]missed[/red]" if outcome.delay_s is None else _span(outcome.delay_s)
         table.add_row(
             label.port, f"{label.fault} {label.variant}".strip(), "yes" if label.hidden else "no", found,
             "" if alert is None else f"{alert.kind}: {alert.family}", "yes" if outcome.named else "no",
         )  # fmt: skip
     console.print(table)
+    for one in account.foreseen:
+        text = f"foreseen {one.ahead_s:.0f} s before it failed: {one.label.port}: {one.alert.text}"
+        console.print(text, markup=False, highlight=False)
     for alert in account.judgement.false:
         console.print(f"  false: {alert.port} {alert.family} at {alert.raised_at:%H:%M:%S}: {alert.text}", markup=False)
     firsts = [
@@ -68,3 +73,8 @@ def show(account: Account, console: Console) -> None:
         console.print(f"[red]not kept:[/red] {text}")
     if not account.broken():
         console.print("[green]Kept: nothing lost, every kind of fault found, an order and a credit came of it.[/green]")
+
+
+def _span(seconds: float) -> str:
+    """A delay for people: wear that began weeks ago is told in days."""
+    return f"{seconds:.0f} s" if seconds < 86_400 else f"{seconds / 86_400:.0f} days"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chargewell.demo.judge import judge
+from chargewell.demo.judge import foreseen, judge
 from schemas.alerts import Alert
 from schemas.labels import Label
 
@@ -67,3 +67,13 @@ def test_a_wrong_family_finds_the_fault_but_does_not_name_it():
 
 def test_no_labels_means_that_nothing_was_found():
     assert not judge([], []).every_kind_found
+
+
+def test_a_failure_is_foreseen_by_a_risk_of_its_family_at_its_port_before_it_struck():
+    def risk(after_s, **more):
+        return alert(after_s=after_s, **more).model_copy(update={"kind": "risk"})
+
+    (found,) = foreseen([label()], [risk(-60.0), risk(-60.0, family="lock"), risk(-60.0, port="S/2"), risk(5.0)])
+
+    assert found.ahead_s == 60.0
+    assert foreseen([label()], [alert(after_s=-60)]) == []
