@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from chargewell.dashboards_command import app as dashboards
 from chargewell.prediction.commands import models, train
 from chargewell.settings import CONFIG_VARIABLE, Settings, SettingsFileError, load
+from chargewell.terminal import errors, screen
 
 app = typer.Typer(
     name="chargewell",
@@ -28,9 +28,6 @@ app.add_typer(dashboards, name="dashboards")
 
 app.add_typer(models, name="models")
 app.command()(train)
-
-screen = Console()
-errors = Console(stderr=True)
 
 
 @app.callback()

@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from chargewell.settings import Settings, load
+from chargewell.terminal import screen
 
 if TYPE_CHECKING:
     from connectors.grafana.api import Grafana
 
 app = typer.Typer(help="Grafana: dashboards, alert rules and the data source, from code.", no_args_is_help=True)
-screen = Console()
 
 
 @app.command()

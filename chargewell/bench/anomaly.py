@@ -19,6 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from chargewell.terminal import screen
 from models.anomaly.detector import DEFAULT, Detector, Scores, detectors
 
 SCORERS: Final = ("heldout_io", "score_nab", "score_skab")
@@ -54,7 +55,7 @@ def run(data: Path, console: Console | None = None) -> list[Result]:
         for split in nab.splits():
             for name, cls in detectors().items():
                 results.append(Result(name, split, **_nab(nab, cls, split), **_skab(skab, cls, split), **_cost(cls)))
-    _show(results, console or Console())
+    _show(results, console or screen)
     return results
 
 

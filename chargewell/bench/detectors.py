@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from chargewell.terminal import screen
 from models.anomaly.operator import AnomalyOperator
 from models.columns import Batch, Floats, Readings
 
@@ -39,7 +40,7 @@ def run(
         table.add_column(column, justify="right")
     for p in ports:
         table.add_row(f"{p:,}", *(f"{found[p, r]:,.0f}" for r in rows))
-    (console or Console()).print(table)
+    (console or screen).print(table)
     return result
 
 

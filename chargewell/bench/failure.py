@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chargewell.bench.failure_columns import machines, machines_asked, occurrences, turbofans
+from chargewell.terminal import screen
 from models.failure.features import Preparation
 from models.failure.hazard import HazardModel, Training, train_hazards
 from models.failure.life import CAP, train_life
@@ -34,7 +35,7 @@ def run(data: Path) -> None:
 
     Where the folder holds more than the practice data, all of its parts are scored.
     """
-    console = Console()
+    console = screen
     console.width = max(console.width, _WIDTH)
     with _scorers(data) as (held, cmapss, pdm):
         whole = "all" in held.splits()

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from chargewell.terminal import screen
+
 models = typer.Typer(help="Failure models: which there are, how good they are, which one counts.", no_args_is_help=True)
-screen = Console()
-_WIDTH = 150
 
 
 def _settings() -> Any:
@@ -69,7 +68,6 @@ def list_models() -> None:
             times = [f"{t:%Y-%m-%d}" for t in (one.trained_at, one.from_at, one.to_at)]
             promoted = "" if one.promoted_at is None else f"{one.promoted_at:%Y-%m-%d %H:%M}"
             table.add_row(one.version, one.state, one.source, *times, f"{one.level:.2f}", *scores, promoted)
-    screen.width = max(screen.width, _WIDTH)
     screen.print(table)
 
 

@@ -148,8 +148,7 @@ def test_after_a_write_that_failed_none_moves_the_mark_past_its_rows():
     writer.fail = False
 
     with pytest.raises(ConnectionError, match="gone"):
-        for origin in range(2, 9):
-            sink.write_batch([(Outputs(["later"]), origin)])
+        sink.write_batch([(Outputs(["later"]), origin) for origin in range(2, 9)])
     assert writer.writes == []
 
 

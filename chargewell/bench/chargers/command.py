@@ -15,6 +15,7 @@ from chargewell.bench.chargers.cases import STATED
 from chargewell.bench.chargers.report import show
 from chargewell.bench.chargers.watch import OPERATOR, Watched, failing, healthy
 from chargewell.bench.chargers.worlds import SEASONS, TRIALS
+from chargewell.terminal import screen
 from models.anomaly.detector import detectors
 from models.evaluation.modes import Judged, Said, judge
 from models.evaluation.rivals import Table, follow_all, level_for, limits, told
@@ -48,7 +49,7 @@ def run(
     """
     if world not in TRIALS:
         raise ValueError(f"there is no world {world!r}: use one of {', '.join(TRIALS)}")
-    console, began = console or Console(), time.monotonic()
+    console, began = console or screen, time.monotonic()
     trial = TRIALS[world]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
