@@ -22,7 +22,7 @@ from connectors.bytewax_io import run_flow
 from connectors.kafka import read_span
 from pipelines.anomaly import anomaly
 from pipelines.derive import telemetry
-from pipelines.fused import fused
+from pipelines.fused import OPERATORS, fused
 from pipelines.normalise import normalised, publish
 from pipelines.store import store
 
@@ -51,8 +51,12 @@ def _derived(name: str, make: Callable[..., None]) -> Callable[[Settings, Ends],
     return build
 
 
-def _fused(settings: Settings, until: Ends) -> Dataflow:
-    return fused(settings.kafka, normalising(settings), outlets(settings, seeded=False), until=until)
+def _fused(*operators: str) -> Callable[[Settings, Ends], Dataflow]:
+    def build(settings: Settings, until: Ends) -> Dataflow:
+        wired = outlets(settings, seeded=False)
+        return fused(settings.kafka, normalising(settings), wired, operators=operators or OPERATORS, until=until)
+
+    return build
 
 
 def _rival(make: Callable[..., Dataflow]) -> Callable[[Settings, Ends], Dataflow]:
@@ -66,7 +70,8 @@ FLOWS: Final[dict[str, Callable[[Settings, Ends], Dataflow]]] = {
     "normalise": _normalise,
     "store": _derived("store", store),
     "anomaly": _derived("anomaly", anomaly),
-    "fused": _fused,
+    "fused": _fused("store", "anomaly"),
+    "all": _fused(),
     "idiomatic": _rival(rivals.idiomatic),
     "best_per_item": _rival(rivals.best_per_item),
 }

@@ -1,11 +1,10 @@
 """The database sink of the flows: outputs of a shard, gathered for a moment, written with their origin in one transaction.
 
-The database is waited for in a thread, a few writes behind the flow at most, and not at all at a snapshot.
+The database is waited for in a thread, one write of a shard behind the flow at most, and none behind a snapshot.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol
@@ -16,8 +15,6 @@ from schemas.topics import shard_name, shard_partition
 
 FLUSH_S: Final = 0.5
 FLUSH_ITEMS: Final = 32
-AHEAD: Final = 2
-"""Writes of a shard that may be under way while the flow goes on."""
 
 
 class Gathered(Protocol):
@@ -83,6 +80,7 @@ class Behind:
 class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
     """The part of one shard: gathers for `flush_s` or `flush_items`, whatever comes first, and has written at a snapshot.
 
+    While a write is under way it gathers on, so that writes grow as the database falls behind; at `flush_items` it waits.
     Time is only looked at when something arrives; heartbeats arrive every second. An error of a write is raised by the
     next call. After it nothing is kept: the flow stops and goes on from its last snapshot, and the writer drops what it
     stored before.
@@ -97,7 +95,7 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
         self._flush_s = flush_s
         self._flush_items = flush_items
         self._held: list[Gathered] = []
-        self._begun: deque[Future[None]] = deque()
+        self._begun: Future[None] | None = None
         self._origin = -1
         self._since = 0.0
 
@@ -110,16 +108,15 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
             self._origin = max(self._origin, origin)
             if len(self._held) >= self._flush_items:
                 self._flush()
-        while self._begun and self._begun[0].done():
-            self._begun.popleft().result()
-        if self._held and time.monotonic() - self._since >= self._flush_s:
+        if self._begun is not None and self._begun.done():
+            self._wait()
+        if self._held and self._begun is None and time.monotonic() - self._since >= self._flush_s:
             self._flush()
 
     def snapshot(self) -> None:
         """Returns once all that was gathered is committed."""
         self._flush()
-        while self._begun:
-            self._begun.popleft().result()
+        self._wait()
 
     def close(self) -> None:
         """Give the writer back; the last part of a worker closes it."""
@@ -133,9 +130,14 @@ class DatabaseSinkPartition(StatefulSinkPartition[Item, None]):
         for outputs in self._held:
             together.extend(outputs)
         self._held = []
-        while len(self._begun) >= AHEAD:
-            self._begun.popleft().result()
-        self._begun.append(self._writer.write(self._shard, together, self._origin))
+        self._wait()
+        self._begun = self._writer.write(self._shard, together, self._origin)
+
+    def _wait(self) -> None:
+        """Until the write that is under way is done; raises what went wrong."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            begun.result()
 
 
 class DatabaseSink(FixedPartitionedSink[Item, None]):

@@ -152,25 +152,38 @@ def test_after_a_write_that_failed_none_moves_the_mark_past_its_rows():
     assert writer.writes == []
 
 
-def test_the_flow_goes_on_while_the_database_writes_but_not_far(clock):
-    writer, go_on, third = Keeping(), threading.Event(), threading.Event()
+def test_the_flow_goes_on_while_the_database_writes_and_what_comes_meanwhile_is_written_together(clock):
+    writer, go_on = Keeping(), threading.Event()
     keep = writer.write
     writer.write = lambda *what: go_on.wait(10) and keep(*what)
-    sink = part(writer, flush_items=1)
-    sink.write_batch([(Outputs(["a"]), 1)])
-    sink.write_batch([(Outputs(["b"]), 2)])
+    sink = part(writer, flush_s=0.5, flush_items=4)
+    for origin in range(1, 5):
+        sink.write_batch([(Outputs([origin]), origin)])
+        clock[0] += 0.6
+        sink.write_batch([])
+    go_on.set()
+    sink.snapshot()
 
-    def write_third():
-        sink.write_batch([(Outputs(["c"]), 3)])
-        third.set()
+    assert writer.writes == [("01d", [1], 1), ("01d", [2, 3, 4], 4)]
 
-    waiting = threading.Thread(target=write_third)
+
+def test_the_flow_waits_for_a_database_that_is_too_far_behind(clock):
+    writer, go_on, done = Keeping(), threading.Event(), threading.Event()
+    keep = writer.write
+    writer.write = lambda *what: go_on.wait(10) and keep(*what)
+    sink = part(writer, flush_items=2)
+
+    def write():
+        sink.write_batch([(Outputs([i]), i) for i in range(4)])
+        done.set()
+
+    waiting = threading.Thread(target=write)
     waiting.start()
-    assert not third.wait(0.2)
+    assert not done.wait(0.2)
     go_on.set()
     waiting.join(10)
-    sink.snapshot()
-    assert [origin for _, _, origin in writer.writes] == [1, 2, 3]
+    sink.close()
+    assert writer.writes == [("01d", [0, 1], 1), ("01d", [2, 3], 3)]
 
 
 def test_a_write_that_fails_stops_the_flow(tmp_path):
