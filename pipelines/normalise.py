@@ -87,18 +87,23 @@ class _Keys(Sequence[bytes]):
 
 def raw_poll(partition: int, messages: list[ck.Message]) -> RawPoll:
     """Kafka messages as a poll; a missing header or value is empty. Takes 0.3 us a message beside what the client takes."""
-    headers: list[Any] = [message.headers() for message in messages]
+    topics: list[bytes] = []
+    cws: list[bytes] = []
     withheld: dict[int, int] = {}
-    try:  # as bridges write them
-        told = [
-            (topic, cw) for ((a, topic), (b, cw)) in headers if a == "topic" and b == "cw" and topic is not None and cw
-        ]
-    except (TypeError, ValueError):  # another number of headers, or none
-        told = []
-    if len(told) != len(headers):
-        told = [_told(place, dict(found or ()), withheld) for place, found in enumerate(headers)]
-    topics, cws = [topic for topic, _ in told], [cw for _, cw in told]
-    values: Any = [message.value() or b"" for message in messages]
+    found: Any
+    for found in map(ck.Message.headers, messages):
+        try:
+            (first, topic), (second, cw) = found
+            usual = first == "topic" and second == "cw" and topic is not None and cw  # as bridges write them
+        except (TypeError, ValueError):  # another number of headers, or none
+            usual = False
+        if not usual:
+            topic, cw = _told(len(topics), dict(found or ()), withheld)
+        topics.append(topic)
+        cws.append(cw)
+    values: Any = list(map(ck.Message.value, messages))
+    if not all(values):
+        values = [value or b"" for value in values]
     return RawPoll(partition, _offsets(messages), _Keys(messages), values, topics, cws, withheld)
 
 

@@ -1,7 +1,7 @@
 """Flows as one would write them otherwise, doing the work of normalise, store and a detector: header and payload read and
-checked, a record of each reading for other readers, a running score per port and channel, a row a reading, a row a
-port-minute with mean, least and greatest of three channels and the score. They do no sessions, no uptime, no rejects, no
-account of lines and no features of physics, which the fused flow does as well.
+checked, what is no reading left out, clocks and ranges looked at, a record of each reading for other readers, a running score
+per port and channel, a row a reading, a row a port-minute with mean, least and greatest of three channels and the score. They
+keep no rejects, no account of lines, no marks against doubling and have no features of physics, as our flows do.
 
 `idiomatic` follows the engine's own documentation: one object an item, validated by pydantic, windows by `fold_window`.
 `best_per_item` is the fastest per-item flow we could write: msgspec, one keyed batch step for score and minutes, COPY.
@@ -17,10 +17,12 @@ import msgspec
 from bytewax.dataflow import Dataflow
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.operators.windowing import EventClock, TumblingWindower
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chargewell.bench.rivals_io import EPOCH, CopySink, CopyTable, KafkaItems, Raw, RecordItems
 from connectors.kafka import KafkaSettings
+from schemas.channels import BY_NAME
+from schemas.telemetry import CLOCK_REPLACED, RANGE_DROPPED
 
 DECAY: Final = 0.01
 READINGS: Final = "bench_reading"
@@ -28,12 +30,15 @@ MINUTES: Final = "bench_minute"
 TABLES: Final = f"""
 DROP TABLE IF EXISTS {READINGS}, {MINUTES};
 CREATE TABLE {READINGS} (port int4, at timestamptz, received_at timestamptz, voltage float4, current float4,
-    temp_connector float4, PRIMARY KEY (port, at));
+    temp_connector float4, flags int2, PRIMARY KEY (port, at));
 CREATE TABLE {MINUTES} (port int4, at timestamptz, n int4, voltage_mean float4, voltage_min float4, voltage_max float4,
     current_mean float4, current_min float4, current_max float4, temp_connector_mean float4, temp_connector_min float4,
     temp_connector_max float4, score float4, PRIMARY KEY (port, at));
 """
 _WIDEST: Final = 1e30
+_OLDEST_MS: Final = 1_577_836_800_000
+_AHEAD_MS: Final = 300_000
+_VOLTAGE, _CURRENT, _WARM = BY_NAME["voltage"], BY_NAME["current"], BY_NAME["temp_connector"]
 
 
 class Reading(BaseModel):
@@ -67,6 +72,7 @@ class Record(msgspec.Struct, gc=False):
     voltage: float | None
     current: float | None
     temp_connector: float | None
+    flags: int
 
 
 Minute = tuple[int, list[Any]]
@@ -77,7 +83,7 @@ def idiomatic(kafka: KafkaSettings, until: dict[int, int], dsn: str, namespace: 
     """Per-item pydantic with `stateful_map` and `fold_window`."""
     flow = Dataflow("idiomatic")
     items = op.input("in", flow, KafkaItems(kafka, kafka.topics.raw, until))
-    records = op.map("decode", items, lambda raw: _record(raw, Reading.model_validate_json(raw[2])))
+    records = op.filter_map("decode", items, _validated)
     keyed = op.key_on("port", records, lambda r: r.port)
     scored = op.stateful_map("score", keyed, _scored)
     clock: EventClock[Any] = EventClock(
@@ -95,7 +101,18 @@ def best_per_item(kafka: KafkaSettings, until: dict[int, int], dsn: str, namespa
     decode = msgspec.json.Decoder(FastReading).decode
     flow = Dataflow("best_per_item")
     items = op.input("in", flow, KafkaItems(kafka, kafka.topics.raw, until))
-    records = op.flat_map_batch("decode", items, lambda batch: [_record(raw, decode(raw[2])) for raw in batch])
+
+    def decoded(batch: list[Raw]) -> list[Record]:
+        out = []
+        for raw in batch:
+            try:
+                reading = decode(raw[2])
+            except msgspec.MsgspecError:
+                continue
+            out.append(_record(raw, reading))
+        return out
+
+    records = op.flat_map_batch("decode", items, decoded)
     keyed: KeyedStream[Record] = op.flat_map_batch("port", records, lambda batch: [(r.port, r) for r in batch])
     _outputs(records, op.stateful_batch("score", keyed, _Port), kafka, dsn, namespace)
     return flow
@@ -107,8 +124,8 @@ def _outputs(records: Any, minutes: Any, kafka: KafkaSettings, dsn: str, namespa
     op.output("telemetry", said, RecordItems(kafka, kafka.topics.telemetry))
     readings = CopyTable(
         f"{namespace}.{READINGS}",
-        "port, at, received_at, voltage, current, temp_connector",
-        ["int4", "timestamptz", "timestamptz", "float4", "float4", "float4"],
+        "port, at, received_at, voltage, current, temp_connector, flags",
+        ["int4", "timestamptz", "timestamptz", "float4", "float4", "float4", "int2"],
     )
     rows = op.flat_map_batch("rows", records, lambda batch: [("one", r) for r in batch])
     op.output("reading-rows", rows, CopySink(dsn, readings, _reading_row))
@@ -121,8 +138,26 @@ def _outputs(records: Any, minutes: Any, kafka: KafkaSettings, dsn: str, namespa
     op.output("minute-rows", op.map("minute", minutes, lambda kv: ("one", kv)), CopySink(dsn, table, _minute_row))
 
 
+def _validated(raw: Raw) -> Record | None:
+    try:
+        return _record(raw, Reading.model_validate_json(raw[2]))
+    except ValidationError:
+        return None
+
+
 def _record(raw: Raw, r: Reading | FastReading) -> Record:
-    return Record(f"{raw[0]}/{r.port}", r.at, raw[1], r.voltage, r.current, r.temp_connector)
+    """A reading with a plausible time, and what is outside of its physical range left out, as normalise does both."""
+    at, flags = r.at, 0
+    if not _OLDEST_MS <= at <= raw[1] // 1_000 + _AHEAD_MS:
+        at, flags = raw[1] // 1_000, CLOCK_REPLACED
+    voltage, current, warm = r.voltage, r.current, r.temp_connector
+    if voltage is not None and not _VOLTAGE.low <= voltage <= _VOLTAGE.high:
+        voltage, flags = None, flags | RANGE_DROPPED
+    if current is not None and not _CURRENT.low <= current <= _CURRENT.high:
+        current, flags = None, flags | RANGE_DROPPED
+    if warm is not None and not _WARM.low <= warm <= _WARM.high:
+        warm, flags = None, flags | RANGE_DROPPED
+    return Record(f"{raw[0]}/{r.port}", at, raw[1], voltage, current, warm, flags)
 
 
 def _scored(state: list[Any] | None, r: Record) -> tuple[list[Any], tuple[Record, float]]:
@@ -215,7 +250,8 @@ def _time(millis: int) -> datetime:
 
 def _reading_row(numbers: dict[str, int], r: Record) -> Sequence[Any]:
     received = EPOCH + timedelta(microseconds=r.received_at)
-    return numbers.setdefault(r.port, len(numbers)), _time(r.at), received, r.voltage, r.current, r.temp_connector
+    number = numbers.setdefault(r.port, len(numbers))
+    return number, _time(r.at), received, r.voltage, r.current, r.temp_connector, r.flags
 
 
 def _minute_row(numbers: dict[str, int], item: tuple[str, Minute]) -> Sequence[Any]:
