@@ -11,7 +11,7 @@ from typing import Final
 
 from psycopg.rows import dict_row
 
-from chargewell.demo.past import SOURCE, _as_batch, enter_registry
+from chargewell.demo.past import SOURCE, as_batch, enter_registry
 from chargewell.rebuild import OPERATORS
 from chargewell.settings import Settings
 from connectors.adapters.tokens import token_hasher
@@ -117,7 +117,7 @@ def close_orders(conn: Connection, now: datetime) -> None:
 def _batches(settings: Settings, history: History) -> Iterator[Batch]:
     hashed = token_hasher(settings.flows.token_key.get_secret_value().encode())
     for chunk in history:
-        yield _as_batch(chunk, hashed)
+        yield as_batch(chunk, hashed)
 
 
 def _time(us: int) -> datetime:

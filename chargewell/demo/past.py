@@ -81,7 +81,7 @@ def _shared_out(
         running = [pool.submit(_work, settings, facts, one) for one in queues]
         taken = 0
         for chunk in history:
-            _put(queues[chunk.partition % workers], _as_batch(chunk, hashed), running)
+            _put(queues[chunk.partition % workers], as_batch(chunk, hashed), running)
             taken += len(chunk.readings)
             progress(taken)
         for one in queues:
@@ -131,7 +131,8 @@ def _until_none(source: "Queue[Batch | None]") -> Iterator[Batch]:
         yield batch
 
 
-def _as_batch(c: Chunk, hashed: Callable[[str], str]) -> Batch:
+def as_batch(c: Chunk, hashed: Callable[[str], str]) -> Batch:
+    """A chunk of simulated history as the batch that normalise would have made of it; `hashed` hides tokens (in place)."""
     r, o = c.readings, c.other
     for event in c.events:
         if "token" in event.data:

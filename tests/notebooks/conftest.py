@@ -16,7 +16,7 @@ import pytest
 from nbclient import NotebookClient
 from psycopg.conninfo import make_conninfo
 
-from chargewell.demo.past import SOURCE, _as_batch, enter_registry
+from chargewell.demo.past import SOURCE, as_batch, enter_registry
 from chargewell.prediction.outlook import outlook
 from chargewell.prediction.registry import ensure_bundled
 from chargewell.rebuild import OPERATORS
@@ -86,7 +86,7 @@ def _live(settings):
         )
     operators = {name: partial(_operator, name, facts) for name in OPERATORS}
     done = backfill(
-        (_as_batch(chunk, hashed) for chunk in history), operators, lambda flow: Writer(settings.database, flow)
+        (as_batch(chunk, hashed) for chunk in history), operators, lambda flow: Writer(settings.database, flow)
     )
     return done.alerts
 
