@@ -186,6 +186,8 @@ def described(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple
 def _shown(value: object) -> str:
     if value is None:
         return "unset"
+    if isinstance(value, Path) and value.is_relative_to(Path.home()):
+        return str("~" / value.relative_to(Path.home()))
     return "(secret)" if isinstance(value, SecretStr) else str(value)
 
 

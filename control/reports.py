@@ -54,6 +54,7 @@ def _open(conn: Connection, port: str, station: str, problem: str, now: datetime
         score=None,
         probability=None,
         ports=[port],
+        predicted_at=None,
     )
     record(conn, ACTOR, "open", "incident", incident["incident_id"], problem=problem)
     return incident

@@ -90,7 +90,7 @@ def _fetch_one(jar: Jar, folder: Path) -> None:
     """
     attempts = Retrying(
         stop=stop_after_attempt(4),
-        wait=wait_exponential_jitter(initial=0.5, max=8),
+        wait=wait_exponential_jitter(multiplier=0.5, max=8),
         retry=retry_if_exception_type((OSError, RuntimeError)),
         reraise=True,
     )

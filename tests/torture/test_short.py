@@ -20,5 +20,14 @@ def test_a_recording_played_with_kills_leaves_the_same_tables(tmp_path, service_
     assert torn.compared["reading"] > 3_000
     assert {table: torn.compared[table] for table in TOLD if torn.compared[table] == 0} == {}
     assert torn.compared["incident"] > 2
-    killed = {"bridge", "control", "flow-normalise", "flow-store", "flow-sessions", "flow-uptime", "flow-anomaly"}
+    killed = {
+        "bridge",
+        "control",
+        "flow-normalise",
+        "flow-store",
+        "flow-sessions",
+        "flow-uptime",
+        "flow-anomaly",
+        "flow-failure",
+    }
     assert torn.kills == dict.fromkeys(killed, 2) | {"kafka": 1, "postgres": 1}
