@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 assets = typer.Typer(help="The registry: sites, stations, ports, connectors, tariffs.", no_args_is_help=True)
 app.add_typer(assets, name="assets")
+labels = typer.Typer(help="What people know of faults, for failure models to learn from.", no_args_is_help=True)
+app.add_typer(labels, name="labels")
 bench = typer.Typer(help="Measure: speed beside rivals, accuracy on labelled data.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(dashboards, name="dashboards")
@@ -248,6 +250,18 @@ def assets_check(path: Annotated[Path, typer.Argument(help="A TOML file, or a fo
     from chargewell.deployment import check_assets
 
     raise typer.Exit(check_assets(path, screen))
+
+
+@labels.command("import")
+def labels_import(
+    path: Annotated[
+        Path, typer.Argument(help="JSON lines: port, start, end, fault, source, who, ... (schemas.labels)")
+    ],
+) -> None:
+    """Take labels in; all of the file or, where a line is wrong, none. Safe to run again."""
+    from chargewell.labels import import_labels
+
+    screen.print(import_labels(_settings(), path), markup=False, highlight=False)
 
 
 @bench.command("chain")

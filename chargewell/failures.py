@@ -5,6 +5,7 @@ from typing import Final
 import psycopg
 
 from chargewell.extras import MissingExtraError
+from chargewell.labels import LabelsFileError
 from chargewell.processes import ProcessError
 from chargewell.services.provider import ServiceError
 from connectors.bytewax_io import FlowError, FlowRunningError
@@ -41,5 +42,6 @@ KNOWN: Final = (
     PermissionError,
     RecordingError,
     SessionsFileError,
+    LabelsFileError,
     LedgerError,
 )

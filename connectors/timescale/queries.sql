@@ -372,3 +372,10 @@ SELECT (extract(epoch FROM max(at)) * 1000000)::bigint FROM failure_risk WHERE p
 
 -- failure_labels: all labels, with whether the fault was there
 SELECT port, start_at AS start, end_at AS end, fault, variant, severity, ramp_s, signs, source, who, note, present FROM label ORDER BY label_no;
+
+-- label_store: a label, unless the same person said the same of it before
+INSERT INTO label (port, start_at, end_at, fault, variant, severity, ramp_s, signs, source, who, note)
+SELECT %(port)s, %(start)s, %(end)s, %(fault)s, %(variant)s, %(severity)s, %(ramp_s)s, %(signs)s::text[], %(source)s, %(who)s, %(note)s
+WHERE NOT EXISTS (
+    SELECT FROM label WHERE port = %(port)s AND start_at = %(start)s AND fault = %(fault)s AND source = %(source)s AND who = %(who)s
+);
