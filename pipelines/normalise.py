@@ -57,16 +57,15 @@ def normalised(
 
 
 def publish(
-    batches: KeyedStream[Batch] | None,
+    batches: KeyedStream[Batch],
     rejects: KeyedStream[Record],
     settings: KafkaSettings,
     *,
     record_bytes: int = RECORD_BYTES,
 ) -> None:
-    """Write batches to `ev.telemetry`, packed (None: not at all), and rejects to `ev.rejects`."""
-    if batches is not None:
-        packed = op.flat_map_value("packed", batches, lambda batch: pack_cut(batch, record_bytes))
-        op.output("telemetry", packed, TelemetrySink(settings))
+    """Write batches to `ev.telemetry`, packed, and rejects to `ev.rejects`."""
+    packed = op.flat_map_value("packed", batches, lambda batch: pack_cut(batch, record_bytes))
+    op.output("telemetry", packed, TelemetrySink(settings))
     op.output("rejects", rejects, RejectSink(settings))
 
 

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from chargewell.services import Services, start_all
 from chargewell.settings import CONFIG_VARIABLE, Settings, write
+from chargewell.wiring import messaging_at
 from connectors.kafka import ensure_topics
 
 WANTED: Final = 0.75
@@ -48,13 +49,7 @@ def run(settings: Settings, *, seconds: float, repeats: int, console: Console) -
 
 
 def _configure(settings: Settings, services: Services, folder: Path) -> Path:
-    mqtt = {"host": services.mqtt.host, "port": services.mqtt.port, "ca": services.mqtt.ca_file}
-    mine = settings.model_copy(
-        update={
-            "kafka": settings.kafka.model_copy(update={"bootstrap": services.kafka.bootstrap}),
-            "mqtt": settings.mqtt.model_copy(update=mqtt),
-        }
-    )
+    mine = messaging_at(settings, services)
     config = folder / "settings.toml"
     write(mine, config)
     ensure_topics(mine.kafka)

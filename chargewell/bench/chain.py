@@ -80,7 +80,7 @@ def _empty(settings: Settings) -> None:
     with connect(settings.database) as conn:
         conn.execute(
             "TRUNCATE reading, reading_other, reading_1m, event, reject, charging_session, availability, uptime_rolling, "
-            "uptime_now, uptime_daily, anomaly_score, flow_progress, audit_recent, audit_sum"
+            "uptime_now, uptime_daily, charging_daily, anomaly_score, port_hour, failure_risk, flow_progress, audit_recent, audit_sum"
         )
         conn.execute(TABLES)
 

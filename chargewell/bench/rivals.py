@@ -202,7 +202,8 @@ def _both(a: list[Any], b: list[Any]) -> list[Any]:
 
 
 class _Port(StatefulBatchLogic[Any, Any, Any]):
-    """Running scores of three channels and the open minute of one port, in plain Python."""
+    """Running scores of three channels and the open minute of one port, in plain Python: `_scored` and `_fold` in one, since a
+    call a value costs a tenth of the flow."""
 
     __slots__ = ("_minute", "_state", "_sum")
 
