@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import subprocess
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -44,9 +45,9 @@ class OwnedPostgres(OwnedProvider):
     kind: ClassVar[Kind] = "postgres"
     transient = ("pre-existing shared memory block", "is another postmaster", "lock file")
 
+    @abstractmethod
     def programs(self) -> Programs:
         """What to run, or `ServiceError`."""
-        raise NotImplementedError
 
     def prepare(self, folder: Path, ports: dict[str, int], note: Note) -> Command:
         """Make the cluster when it is new, write its configuration."""
