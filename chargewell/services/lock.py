@@ -39,7 +39,7 @@ def _pom(artifacts: list[str]) -> str:
         for artifact in artifacts
     )
     return (
-        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<project><modelVersion>4.0.0</modelVersion>"
         "<groupId>chargewell</groupId><artifactId>lock</artifactId><version>1</version><packaging>pom</packaging>"
         f"<dependencies>{wanted}</dependencies></project>"
     )
