@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from chargewell.deployment import prepare
 from chargewell.services import (
     KINDS,
     KafkaEndpoint,
@@ -30,6 +31,8 @@ from chargewell.services import (
     choose,
     start_all,
 )
+from chargewell.settings import CONFIG_VARIABLE, FlowSettings, Settings, load, write
+from chargewell.wiring import at_services
 from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import Connection, connect
 from connectors.timescale.roles import TELEMETRY
@@ -199,3 +202,48 @@ def conn(settings: DatabaseSettings) -> Iterator[Connection]:
     """A connection to the migrated database, its telemetry and registry empty."""
     with connect(settings) as conn:
         yield conn
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Settings], Settings]:
+    """`configure(settings)`: commands load them, and processes from `<tmp_path>/settings.toml`."""
+
+    def put(settings: Settings) -> Settings:
+        write(settings, tmp_path / "settings.toml")
+        monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "settings.toml"))
+        return settings
+
+    return put
+
+
+@pytest.fixture
+def database_alone(database: str, configure: Callable[[Settings], Settings]) -> Settings:
+    """Settings at a migrated database of this test alone, which commands load; no other service."""
+    base = load()
+    mine = base.model_copy(update={"database": base.database.model_copy(update={"dsn": database})})
+    migrate(database, mine.database.namespace)
+    return configure(mine)
+
+
+@pytest.fixture
+def deployment(
+    services: RunServices,
+    database: str,
+    unique: str,
+    mqtt_client_id: str,
+    tmp_path: Path,
+    configure: Callable[[Settings], Settings],
+) -> Settings:
+    """Settings of a prepared deployment of this test alone, which commands load; two partitions a topic."""
+    flows = FlowSettings(epoch_s=1, flush_s=0.1, token_key="0123456789abcdef")
+    mine = at_services(load(namespace=unique, flows=flows), services, data_dir=tmp_path / "data")
+    mine = mine.model_copy(
+        update={
+            "database": mine.database.model_copy(update={"dsn": database}),
+            "kafka": mine.kafka.model_copy(update={"partitions": 2}),
+            "mqtt": mine.mqtt.model_copy(update={"client_id": mqtt_client_id, "session_expiry_s": 60}),
+            "control": mine.control.model_copy(update={"port": 0}),
+        }
+    )
+    prepare(mine)
+    return configure(mine)

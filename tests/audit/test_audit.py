@@ -10,10 +10,7 @@ from typer.testing import CliRunner
 
 from chargewell.audit.run import audit
 from chargewell.cli import app
-from chargewell.deployment import prepare
 from chargewell.flows import normalising, outlets
-from chargewell.settings import FlowSettings, load
-from chargewell.wiring import at_services
 from connectors.bytewax_io import run_flow
 from connectors.kafka import Producer, ends
 from pipelines.fused import fused
@@ -25,20 +22,6 @@ pytestmark = pytest.mark.integration
 STATION = "AUD-1"
 MINUTES = 5
 NOW_US = time.time_ns() // 1_000 // 60_000_000 * 60_000_000
-
-
-@pytest.fixture
-def settings(services, database, unique, tmp_path, monkeypatch):
-    base = load(namespace=f"a{unique}", flows=FlowSettings(epoch_s=1, token_key="0123456789abcdef"))
-    mine = at_services(base, services, data_dir=tmp_path / "data")
-    mine = mine.model_copy(
-        update={
-            "database": mine.database.model_copy(update={"dsn": database}),
-            "kafka": mine.kafka.model_copy(update={"partitions": 2}),
-        }
-    )
-    prepare(mine)
-    return mine
 
 
 def message(i):
@@ -85,13 +68,13 @@ def run_chain(settings):
 
 
 @pytest.fixture
-def sound(settings, tmp_path):
+def sound(deployment, tmp_path):
     """A chain that ran over 300 messages of one station, and its ledger."""
     path = tmp_path / "ledger.jsonl"
     with Ledger(path) as ledger:
-        say(settings, ledger)
-    run_chain(settings)
-    return settings, path
+        say(deployment, ledger)
+    run_chain(deployment)
+    return deployment, path
 
 
 def execute(settings, sql):
@@ -159,13 +142,13 @@ def test_an_altered_value_is_named_with_both_values(sound):
     assert (finding.kind, finding.detail) == ("altered_row", "energy is 1001, the log says 1000")
 
 
-def test_a_dropped_message_is_named_by_the_ledger(settings, tmp_path):
+def test_a_dropped_message_is_named_by_the_ledger(deployment, tmp_path):
     path = tmp_path / "ledger.jsonl"
     with Ledger(path) as ledger:
-        say(settings, ledger, leave_out=20)
-    run_chain(settings)
+        say(deployment, ledger, leave_out=20)
+    run_chain(deployment)
 
-    (finding,) = audit(settings, ledger=path).findings
+    (finding,) = audit(deployment, ledger=path).findings
 
     assert (finding.kind, finding.who, finding.at) == ("lost_message", STATION, message(20)[0])
 
@@ -178,10 +161,9 @@ def test_records_that_normalise_did_not_account_for_are_a_gap(sound):
     assert {kind for kind, _, _ in named(audit(settings, ledger=ledger))} == {"gap"}
 
 
-def test_the_command_exits_with_one_and_prints_the_finding(sound, monkeypatch):
+def test_the_command_exits_with_one_and_prints_the_finding(sound):
     settings, ledger = sound
     execute(settings, "DELETE FROM event")
-    monkeypatch.setattr("chargewell.cli.load", lambda: settings)
 
     result = CliRunner().invoke(app, ["audit", "--ledger", str(ledger)])
 

@@ -8,11 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from chargewell.cli import app
-from chargewell.deployment import prepare
 from chargewell.processes import Processes, wait_until
-from chargewell.settings import CONFIG_VARIABLE, FlowSettings, load, write
 from chargewell.up import start
-from chargewell.wiring import at_services
 from connectors.timescale.pool import connect
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -20,29 +17,11 @@ HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
 @pytest.fixture
-def settings(services, database, unique, mqtt_client_id, tmp_path, monkeypatch):
-    base = load(namespace=f"r{unique}", flows=FlowSettings(flush_s=0.1, token_key="0123456789abcdef"))
-    mine = at_services(base, services, data_dir=tmp_path / "data")
-    mine = mine.model_copy(
-        update={
-            "database": mine.database.model_copy(update={"dsn": database}),
-            "kafka": mine.kafka.model_copy(update={"partitions": 2}),
-            "mqtt": mine.mqtt.model_copy(update={"client_id": mqtt_client_id, "session_expiry_s": 60}),
-            "control": mine.control.model_copy(update={"port": 0}),
-        }
-    )
-    prepare(mine)
-    write(mine, tmp_path / "settings.toml")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "settings.toml"))
-    return mine
-
-
-@pytest.fixture
-def chain(settings, tmp_path):
+def chain(deployment, tmp_path):
     processes = Processes(tmp_path / "settings.toml", tmp_path / "logs", note=lambda _text: None)
     try:
-        start(settings, processes)
-        with connect(settings.database) as conn:
+        start(deployment, processes)
+        with connect(deployment.database) as conn:
             heard = "SELECT count(*) FROM flow_progress WHERE flow = 'sessions'"
             ready = wait_until(lambda: conn.execute(heard).fetchone() == (2,), 60.0, [processes], step_s=0.2)
         assert ready, [managed.child and managed.child.log_tail(5) for managed in processes.all]
@@ -78,7 +57,9 @@ def real(unique):
     return made
 
 
-def test_every_session_of_a_file_arrives_once_with_its_energy_and_what_is_odd_is_told(settings, chain, real, tmp_path):
+def test_every_session_of_a_file_arrives_once_with_its_energy_and_what_is_odd_is_told(
+    deployment, chain, real, tmp_path
+):
     (tmp_path / "real.json").write_text(json.dumps(real))
 
     told = CliRunner().invoke(app, ["simulate", "--sessions", str(tmp_path / "real.json")], catch_exceptions=False)
@@ -88,7 +69,7 @@ def test_every_session_of_a_file_arrives_once_with_its_energy_and_what_is_odd_is
     assert f"1 have odd times: {real[8]['sessionID']}" in told.output
     wanted = {one["sessionID"]: one["kWhDelivered"] * 1000 for one in real}
     asked = "SELECT session_key, energy_register_wh, energy_integrated_wh, ended_at IS NOT NULL FROM charging_session"
-    with connect(settings.database) as conn:
+    with connect(deployment.database) as conn:
 
         def over():
             return sum(ended for *_, ended in conn.execute(asked))

@@ -7,9 +7,7 @@ from typer.testing import CliRunner
 
 from chargewell.cli import app
 from chargewell.labels import LabelsFileError, read_labels
-from chargewell.settings import CONFIG_VARIABLE, load, write
 from connectors.timescale.hours import labels as stored
-from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import connect
 
 LABEL = {
@@ -38,19 +36,14 @@ def test_a_wrong_line_is_named_with_its_reason(tmp_path, wrong, said):
 
 
 @pytest.mark.integration
-def test_labels_are_taken_once_as_they_were_said(database, tmp_path, monkeypatch):
-    base = load()
-    mine = base.model_copy(update={"database": base.database.model_copy(update={"dsn": database})})
-    migrate(database, mine.database.namespace)
-    write(mine, tmp_path / "settings.toml")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "settings.toml"))
+def test_labels_are_taken_once_as_they_were_said(database_alone, tmp_path):
     path = file(tmp_path, LABEL, LABEL | {"port": "DE-B-014/1", "end": None, "severity": None})
 
     first = CliRunner().invoke(app, ["labels", "import", str(path)], catch_exceptions=False)
     again = CliRunner().invoke(app, ["labels", "import", str(path)], catch_exceptions=False)
 
     assert ("2 entered, 0 were there" in first.output, "0 entered, 2 were there" in again.output) == (True, True)
-    with connect(mine.database) as conn:
+    with connect(database_alone.database) as conn:
         found = stored(conn)
     assert [label for label, _ in found] == read_labels(path)
     assert all(present for _, present in found)

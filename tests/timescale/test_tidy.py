@@ -9,25 +9,13 @@ from typer.testing import CliRunner
 
 from chargewell import tidy
 from chargewell.cli import app
-from chargewell.settings import CONFIG_VARIABLE, load, write
 from connectors.stopping import request_stop
 from connectors.timescale import registry
-from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import connect
 from schemas.assets import Port, Registry, Site, Station
 
 pytestmark = pytest.mark.integration
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def settings(database, tmp_path, monkeypatch):
-    base = load()
-    mine = base.model_copy(update={"database": base.database.model_copy(update={"dsn": database})})
-    migrate(database, mine.database.namespace)
-    write(mine, tmp_path / "settings.toml")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "settings.toml"))
-    return mine
 
 
 def of(rated_w, since):
@@ -49,8 +37,8 @@ def rated(conn):
     ).fetchone()[0]
 
 
-def test_a_row_that_begins_is_put_in_force_and_old_rejects_go(settings):
-    with connect(settings.database) as conn:
+def test_a_row_that_begins_is_put_in_force_and_old_rejects_go(database_alone):
+    with connect(database_alone.database) as conn:
         registry.store(conn, of(22_000, NOW + timedelta(hours=1)))
         assert rated(conn)[1] == 11_000
         for days in (5, 45):
@@ -59,20 +47,20 @@ def test_a_row_that_begins_is_put_in_force_and_old_rejects_go(settings):
                 (days, NOW - timedelta(days=days)),
             )
 
-        said = list(tidy.tidy(settings, NOW + timedelta(hours=2)))
+        said = list(tidy.tidy(database_alone, NOW + timedelta(hours=2)))
 
         assert rated(conn)[1] == 22_000
         assert conn.execute("SELECT origin FROM reject").fetchall() == [(5,)]
         assert any("reject 1" in line for line in said)
 
 
-def test_the_command_tells_what_it_did(settings):
+def test_the_command_tells_what_it_did(database_alone):
     told = CliRunner().invoke(app, ["tidy"], catch_exceptions=False)
 
     assert (told.exit_code, "old rows: none" in told.output) == (0, True)
 
 
-def test_it_goes_on_until_asked_to_stop_and_outlives_an_absent_database(settings, monkeypatch):
+def test_it_goes_on_until_asked_to_stop_and_outlives_an_absent_database(database_alone, monkeypatch):
     monkeypatch.setattr(tidy, "_AGAIN_S", 0.05)
     monkeypatch.setattr(tidy, "_STEP_S", 0.01)
     right, calls = tidy.tidy, []
@@ -83,7 +71,7 @@ def test_it_goes_on_until_asked_to_stop_and_outlives_an_absent_database(settings
         return right(settings if len(calls) > 1 else settings.model_copy(update={"database": away}), now)
 
     monkeypatch.setattr(tidy, "tidy", sometimes)
-    keeping = threading.Thread(target=tidy.keep_tidy, args=(settings, 0.05 / 3_600))
+    keeping = threading.Thread(target=tidy.keep_tidy, args=(database_alone, 0.05 / 3_600))
     keeping.start()
     deadline = time.monotonic() + 30
     while len(calls) < 4 and time.monotonic() < deadline:
