@@ -4,14 +4,17 @@ CHARGEWELL_TEST_SERVICES=auto|installed|embedded chooses the set (default auto: 
 CHARGEWELL_REQUIRE_SERVICES=1 makes a missing service a failure; without it the tests that need it are skipped.
 """
 
+import inspect
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -49,6 +52,30 @@ REGISTRY = (
     "port_dated",
     "history_span",
 )
+
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
+
+
+def wait_until(done: Callable[[], object], state: Callable[[], object] | None = None, seconds: float = 60.0) -> None:
+    """Return once `done()` is true; AssertionError with its source and `state()` when that takes longer than `seconds`.
+
+    The limit ends a test that is broken; it is no measure of speed, so leave it, or raise it where much is started.
+    It looks less and less often, twice a second in the end. What `done` raises ends the wait.
+    """
+    end, pause = time.monotonic() + seconds, 0.01
+    while not done():
+        if time.monotonic() >= end:
+            told = "" if state is None else f"; at the end: {state()}"
+            raise AssertionError(f"did not come about within {seconds:g} s: {inspect.getsource(done).strip()}{told}")
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.5)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """`until(done, state=None, seconds=60)`: wait until `done()` is true, see `wait_until`. Tests wait on states, not for times."""
+    return wait_until
 
 
 def _wanted() -> ServiceSettings:

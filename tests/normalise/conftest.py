@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from connectors.adapters.normalise import Normaliser
@@ -12,9 +11,6 @@ from connectors.kafka import KafkaSettings, Producer, ends, ensure_topics, read_
 from models.columns import Batch, Others, Readings
 from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import EVENT_KINDS, REJECT_REASONS, BridgeBeat, Event, RawRecord, Reject, encode_cw
-
-settings.register_profile("normalise", deadline=None)
-settings.load_profile("normalise")
 
 NOW = 1_760_000_000_000_000
 KEY = b"a key for tests only"
