@@ -191,35 +191,32 @@ FEATURES: Final[tuple[Feature, ...]] = (
 
 
 def _rare(_: Situation) -> Sample | None:
-    """Values outside the canonical channels come on their own and not with ticks: `values.py` makes their samples."""
+    """No sample of ticks: what such a feature is judged on comes on its own."""
     return None
 
 
+def _value(
+    name: str, channel: str, unit: str, side: int, families: tuple[tuple[str, float], ...], says: str
+) -> Feature:
+    """Of values outside the canonical channels, for which `values.py` makes the samples: few, so two in a row last."""
+    return Feature(name, channel, unit, 1.0, side, 1, _rare, families, says, lasting=2)
+
+
 VALUES: Final[tuple[Feature, ...]] = (
-    Feature("isolation", "isolation", "log10 kOhm", 1.0, BELOW, 1, _rare,
-            (("isolation", 0.93), ("ground_fault", 0.03)),
-            "isolation resistance {residual:.1f} powers of ten under its usual", lasting=2),
-    Feature("pilot", "pilot_voltage", "V", 1.0, BOTH, 1, _rare,
-            (("pilot", 0.9), ("cable", 0.03)),
-            "pilot voltage {residual:.1f} V off its usual", lasting=2),
-    Feature("lock", "lock_retries", "1", 1.0, ABOVE, 1, _rare,
-            (("lock", 0.92),),
-            "{residual:.0f} more tries to lock than usual", lasting=2),
-    Feature("closing", "contactor_delay", "ms", 1.0, ABOVE, 1, _rare,
-            (("contactor", 0.9),),
-            "contactor {residual:.0f} ms slower than usual", lasting=2),
-    Feature("leakage", "residual_current", "mA", 1.0, ABOVE, 1, _rare,
-            (("ground_fault", 0.85), ("isolation", 0.1)),
-            "residual current {residual:.1f} mA above its usual", lasting=2),
-    Feature("idle_output", "output_voltage_idle", "V", 1.0, ABOVE, 1, _rare,
-            (("contactor", 0.9), ("degraded", 0.03)),
-            "{residual:.0f} V on the output that nobody has asked for", lasting=2),
-    Feature("signal", "rssi", "dBm", 1.0, BELOW, 1, _rare,
-            (("communication", 0.95),),
-            "modem hears {residual:.0f} dB less than usual", lasting=2),
-    Feature("memory", "free_memory", "log10 kB", 1.0, BELOW, 1, _rare,
-            (("controller", 0.95),),
-            "free memory {residual:.1f} powers of ten under its usual", lasting=2),
+    _value("isolation", "isolation", "log10 kOhm", BELOW, (("isolation", 0.93), ("ground_fault", 0.03)),
+           "isolation resistance {residual:.1f} powers of ten under its usual"),
+    _value("pilot", "pilot_voltage", "V", BOTH, (("pilot", 0.9), ("cable", 0.03)),
+           "pilot voltage {residual:.1f} V off its usual"),
+    _value("lock", "lock_retries", "1", ABOVE, (("lock", 0.92),), "{residual:.0f} more tries to lock than usual"),
+    _value("closing", "contactor_delay", "ms", ABOVE, (("contactor", 0.9),),
+           "contactor {residual:.0f} ms slower than usual"),
+    _value("leakage", "residual_current", "mA", ABOVE, (("ground_fault", 0.85), ("isolation", 0.1)),
+           "residual current {residual:.1f} mA above its usual"),
+    _value("idle_output", "output_voltage_idle", "V", ABOVE, (("contactor", 0.9), ("degraded", 0.03)),
+           "{residual:.0f} V on the output that nobody has asked for"),
+    _value("signal", "rssi", "dBm", BELOW, (("communication", 0.95),), "modem hears {residual:.0f} dB less than usual"),
+    _value("memory", "free_memory", "log10 kB", BELOW, (("controller", 0.95),),
+           "free memory {residual:.1f} powers of ten under its usual"),
 )  # fmt: skip
 
 
