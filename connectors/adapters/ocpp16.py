@@ -10,18 +10,14 @@ import msgspec
 from connectors.adapters import clock
 from connectors.adapters.lines import Happened, Line, Refusal
 from connectors.adapters.ocpp_calls import Calls, Pending
-from connectors.adapters.ocpp_frames import Handler, Message, decode, exchange, port_number
+from connectors.adapters.ocpp_frames import Body, Handler, Message, decode, exchange, heartbeat, port_number
 from connectors.adapters.ocpp_meter import MeterValue, meter_lines, required
 from connectors.adapters.ocpp_names import Said, known, snake, status_of, text
 from connectors.adapters.units import UnitError, quantity
 from schemas import telemetry
 
 
-class _Body(msgspec.Struct, rename="camel", kw_only=True):
-    pass
-
-
-class _Boot(_Body):
+class _Boot(Body):
     charge_point_vendor: Said = None
     charge_point_model: Said = None
     charge_point_serial_number: Said = None
@@ -29,7 +25,7 @@ class _Boot(_Body):
     firmware_version: Said = None
 
 
-class _Status(_Body):
+class _Status(Body):
     connector_id: int
     status: str
     error_code: str | None = None
@@ -38,20 +34,20 @@ class _Status(_Body):
     vendor_error_code: Said = None
 
 
-class _Meter(_Body):
+class _Meter(Body):
     connector_id: int
     transaction_id: int | None = None
-    meter_value: list[MeterValue] = []
+    meter_value: list[MeterValue] = msgspec.field(default_factory=list)
 
 
-class _Start(_Body):
+class _Start(Body):
     connector_id: int
     id_tag: Said = None
     meter_start: Said = None
     timestamp: Said = None
 
 
-class _Stop(_Body):
+class _Stop(Body):
     transaction_id: int | None = None
     meter_stop: Said = None
     timestamp: Said = None
@@ -60,31 +56,21 @@ class _Stop(_Body):
     transaction_data: list[MeterValue] | None = None
 
 
-class _Authorize(_Body):
+class _Authorize(Body):
     id_tag: str | int | float
 
 
-class _TagInfo(_Body):
+class _TagInfo(Body):
     status: str
 
 
-class _StartAnswer(_Body):
+class _StartAnswer(Body):
     transaction_id: int
     id_tag_info: _TagInfo | None = None
 
 
-class _AuthorizeAnswer(_Body):
+class _AuthorizeAnswer(Body):
     id_tag_info: _TagInfo
-
-
-_BOOT: Final = msgspec.json.Decoder(_Boot, strict=False)
-_STATUS: Final = msgspec.json.Decoder(_Status, strict=False)
-_METER: Final = msgspec.json.Decoder(_Meter, strict=False)
-_START: Final = msgspec.json.Decoder(_Start, strict=False)
-_STOP: Final = msgspec.json.Decoder(_Stop, strict=False)
-_AUTHORIZE: Final = msgspec.json.Decoder(_Authorize, strict=False)
-_START_ANSWER: Final = msgspec.json.Decoder(_StartAnswer, strict=False)
-_AUTHORIZE_ANSWER: Final = msgspec.json.Decoder(_AuthorizeAnswer, strict=False)
 
 
 def ocpp16(message: Message, calls: Calls) -> list[Line]:
@@ -107,7 +93,7 @@ def _register(said: Said) -> float | None:
 
 
 def _boot(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_BOOT, body, "BootNotification")
+    said = decode(_Boot, body, "BootNotification")
     vendor, model = text(said.charge_point_vendor), text(said.charge_point_model)
     if vendor is None and model is None:
         raise Refusal("schema", "BootNotification: chargePointVendor and chargePointModel are missing")
@@ -116,12 +102,8 @@ def _boot(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list
     return [Happened(0, telemetry.BOOT, None, data)]
 
 
-def _heartbeat(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    return [Happened(0, telemetry.ALIVE, None, {})]
-
-
 def _status(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_STATUS, body, "StatusNotification")
+    said = decode(_Status, body, "StatusNotification")
     status = status_of(said.status)
     if status is None:
         raise Refusal("schema", f"StatusNotification: status {said.status[:30]!r} is not known")
@@ -138,7 +120,7 @@ def _status(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> li
 
 
 def _meter(body: bytes, message: Message, calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_METER, body, "MeterValues")
+    said = decode(_Meter, body, "MeterValues")
     port, session = port_number(said.connector_id), _session(said.transaction_id)
     if session is not None and port:
         calls.linked(message.station, port, session)
@@ -146,7 +128,7 @@ def _meter(body: bytes, message: Message, calls: Calls, _call: Pending) -> list[
 
 
 def _start(body: bytes, message: Message, calls: Calls, call: Pending) -> list[Line]:
-    said = decode(_START, body, "StartTransaction")
+    said = decode(_Start, body, "StartTransaction")
     port, at = port_number(said.connector_id, least=1), clock.read_iso(text(said.timestamp))
     call.port, call.at = port, message.settled(at)
     call.token, call.meter_wh = message.token(said.id_tag), _register(said.meter_start)
@@ -156,7 +138,7 @@ def _start(body: bytes, message: Message, calls: Calls, call: Pending) -> list[L
 
 
 def _stop(body: bytes, message: Message, calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(_STOP, body, "StopTransaction")
+    said = decode(_Stop, body, "StopTransaction")
     session = _session(said.transaction_id)
     port = calls.ended(message.station, session) or 0
     data = known(
@@ -170,12 +152,12 @@ def _stop(body: bytes, message: Message, calls: Calls, _call: Pending) -> list[L
 
 
 def _authorize(body: bytes, message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    call.token = message.token(decode(_AUTHORIZE, body, "Authorize").id_tag)
+    call.token = message.token(decode(_Authorize, body, "Authorize").id_tag)
     return [Happened(0, telemetry.ALIVE, None, {})]
 
 
 def _started(body: bytes, message: Message, calls: Calls, call: Pending) -> list[Line]:
-    said = decode(_START_ANSWER, body, "StartTransaction.conf")
+    said = decode(_StartAnswer, body, "StartTransaction.conf")
     session, info = _session(said.transaction_id), said.id_tag_info
     lines: list[Line] = []
     if session is not None and call.port:
@@ -190,7 +172,7 @@ def _started(body: bytes, message: Message, calls: Calls, call: Pending) -> list
 
 
 def _authorized(body: bytes, _message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    said = decode(_AUTHORIZE_ANSWER, body, "Authorize.conf")
+    said = decode(_AuthorizeAnswer, body, "Authorize.conf")
     if call.token is None:
         raise Refusal("unmatched", "the call named no token")
     return [Happened(0, telemetry.AUTHORIZE, None, {"token": call.token, "result": snake(said.id_tag_info.status)})]
@@ -199,7 +181,7 @@ def _authorized(body: bytes, _message: Message, _calls: Calls, call: Pending) ->
 ACTIONS: Final[dict[str, Handler]] = {
     "Authorize": _authorize,
     "BootNotification": _boot,
-    "Heartbeat": _heartbeat,
+    "Heartbeat": heartbeat,
     "MeterValues": _meter,
     "StartTransaction": _start,
     "StatusNotification": _status,

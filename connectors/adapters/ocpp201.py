@@ -8,19 +8,18 @@ from typing import Final
 from connectors.adapters import clock
 from connectors.adapters.lines import Happened, Line, Refusal
 from connectors.adapters.ocpp201_bodies import (
-    AUTHORIZE,
-    AUTHORIZE_ANSWER,
-    BOOT,
-    METER,
-    NOTIFY,
-    STATUS,
-    TRANSACTION,
-    TRANSACTION_ANSWER,
+    Authorize,
+    AuthorizeAnswer,
+    Boot,
+    Meter,
+    NotifyEvent,
+    Status,
+    TransactionAnswer,
     TransactionEvent,
 )
 from connectors.adapters.ocpp201_events import device_lines
 from connectors.adapters.ocpp_calls import Calls, Pending
-from connectors.adapters.ocpp_frames import Handler, Message, decode, exchange, port_number
+from connectors.adapters.ocpp_frames import Handler, Message, decode, exchange, heartbeat, port_number
 from connectors.adapters.ocpp_meter import meter_lines, register, required
 from connectors.adapters.ocpp_names import known, snake, status_of, text
 from schemas import telemetry
@@ -32,7 +31,7 @@ def ocpp201(message: Message, calls: Calls) -> list[Line]:
 
 
 def _boot(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(BOOT, body, "BootNotification")
+    said = decode(Boot, body, "BootNotification")
     station = said.charging_station
     data = known(
         reason=snake(said.reason) if said.reason else None,
@@ -44,12 +43,8 @@ def _boot(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list
     return [Happened(0, telemetry.BOOT, None, data)]
 
 
-def _heartbeat(_body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    return [Happened(0, telemetry.ALIVE, None, {})]
-
-
 def _status(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(STATUS, body, "StatusNotification")
+    said = decode(Status, body, "StatusNotification")
     status = status_of(said.connector_status)
     if status is None:
         raise Refusal("schema", f"StatusNotification: status {said.connector_status[:30]!r} is not known")
@@ -59,12 +54,12 @@ def _status(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> li
 
 
 def _meter(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    said = decode(METER, body, "MeterValues")
+    said = decode(Meter, body, "MeterValues")
     return required(meter_lines(said.meter_value, port_number(said.evse_id)))
 
 
 def _transaction(body: bytes, message: Message, calls: Calls, call: Pending) -> list[Line]:
-    said = decode(TRANSACTION, body, "TransactionEvent")
+    said = decode(TransactionEvent, body, "TransactionEvent")
     session = text(said.transaction_info.transaction_id)
     kind = snake(said.event_type)
     if session is None or kind not in _PARTS:
@@ -129,16 +124,16 @@ def _trigger(said: TransactionEvent) -> str | None:
 
 
 def _notify(body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
-    return required(device_lines(decode(NOTIFY, body, "NotifyEvent").event_data))
+    return required(device_lines(decode(NotifyEvent, body, "NotifyEvent").event_data))
 
 
 def _authorize(body: bytes, message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    call.token = message.token(decode(AUTHORIZE, body, "Authorize").id_token.id_token)
+    call.token = message.token(decode(Authorize, body, "Authorize").id_token.id_token)
     return [Happened(0, telemetry.ALIVE, None, {})]
 
 
 def _answered(body: bytes, _message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    info = decode(TRANSACTION_ANSWER, body, "TransactionEvent.conf").id_token_info
+    info = decode(TransactionAnswer, body, "TransactionEvent.conf").id_token_info
     if info is None or call.token is None:
         raise Refusal("empty", "TransactionEvent.conf")
     data = known(token=call.token, result=snake(info.status), session=call.session)
@@ -146,7 +141,7 @@ def _answered(body: bytes, _message: Message, _calls: Calls, call: Pending) -> l
 
 
 def _authorized(body: bytes, _message: Message, _calls: Calls, call: Pending) -> list[Line]:
-    said = decode(AUTHORIZE_ANSWER, body, "Authorize.conf")
+    said = decode(AuthorizeAnswer, body, "Authorize.conf")
     if call.token is None:
         raise Refusal("unmatched", "the call named no token")
     return [Happened(0, telemetry.AUTHORIZE, None, {"token": call.token, "result": snake(said.id_token_info.status)})]
@@ -156,7 +151,7 @@ _PARTS: Final = {"started": _started, "updated": _updated, "ended": _ended}
 ACTIONS: Final[dict[str, Handler]] = {
     "Authorize": _authorize,
     "BootNotification": _boot,
-    "Heartbeat": _heartbeat,
+    "Heartbeat": heartbeat,
     "MeterValues": _meter,
     "NotifyEvent": _notify,
     "StatusNotification": _status,

@@ -1,63 +1,68 @@
-"""Payloads of OCPP 2.0.1 as far as they are read, and their decoders: other keys are ignored, numbers may be texts."""
+"""Payloads of OCPP 2.0.1 as far as they are read."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
 from connectors.adapters.ocpp201_events import EventData
+from connectors.adapters.ocpp_frames import Body
 from connectors.adapters.ocpp_meter import MeterValue
 from connectors.adapters.ocpp_names import Said
 
 
-class _Body(msgspec.Struct, rename="camel", kw_only=True):
-    pass
-
-
-class _Station(_Body):
+class _Station(Body):
     model: Said = None
     vendor_name: Said = None
     serial_number: Said = None
     firmware_version: Said = None
 
 
-class _Boot(_Body, kw_only=True):
+class Boot(Body, kw_only=True):
+    """A BootNotification."""
+
     reason: str | None = None
     charging_station: _Station
 
 
-class _Status(_Body):
+class Status(Body):
+    """A StatusNotification."""
+
     connector_status: str
     evse_id: int | None = None
     connector_id: int | None = None
     timestamp: Said = None
 
 
-class _Meter(_Body):
+class Meter(Body):
+    """MeterValues."""
+
     evse_id: int
-    meter_value: list[MeterValue] = []
+    meter_value: list[MeterValue] = msgspec.field(default_factory=list)
 
 
-class _IdToken(_Body):
+class _IdToken(Body):
     id_token: str | int | float
     type: str | None = None
 
 
-class _Authorize(_Body):
+class Authorize(Body):
+    """An Authorize."""
+
     id_token: _IdToken
 
 
-class _Evse(_Body):
+class _Evse(Body):
     id: int
     connector_id: int | None = None
 
 
-class _Transaction(_Body):
+class _Transaction(Body):
     transaction_id: str | int
     charging_state: str | None = None
     stopped_reason: str | None = None
 
 
-class TransactionEvent(_Body, kw_only=True):
+class TransactionEvent(Body, kw_only=True):
     """A TransactionEvent."""
 
     event_type: str
@@ -71,27 +76,23 @@ class TransactionEvent(_Body, kw_only=True):
     meter_value: list[MeterValue] | None = None
 
 
-class _NotifyEvent(_Body):
+class NotifyEvent(Body):
+    """A NotifyEvent."""
+
     event_data: list[EventData]
 
 
-class _TokenInfo(_Body):
+class _TokenInfo(Body):
     status: str
 
 
-class _TransactionAnswer(_Body):
+class TransactionAnswer(Body):
+    """The answer to a TransactionEvent."""
+
     id_token_info: _TokenInfo | None = None
 
 
-class _AuthorizeAnswer(_Body):
+class AuthorizeAnswer(Body):
+    """The answer to an Authorize."""
+
     id_token_info: _TokenInfo
-
-
-BOOT: Final = msgspec.json.Decoder(_Boot, strict=False)
-STATUS: Final = msgspec.json.Decoder(_Status, strict=False)
-METER: Final = msgspec.json.Decoder(_Meter, strict=False)
-TRANSACTION: Final = msgspec.json.Decoder(TransactionEvent, strict=False)
-AUTHORIZE: Final = msgspec.json.Decoder(_Authorize, strict=False)
-NOTIFY: Final = msgspec.json.Decoder(_NotifyEvent, strict=False)
-TRANSACTION_ANSWER: Final = msgspec.json.Decoder(_TransactionAnswer, strict=False)
-AUTHORIZE_ANSWER: Final = msgspec.json.Decoder(_AuthorizeAnswer, strict=False)

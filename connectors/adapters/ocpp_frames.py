@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from connectors.adapters import clock
 from connectors.adapters.canonical_structs import ERRORS, refused_for
-from connectors.adapters.lines import Line, Refusal
+from connectors.adapters.lines import Happened, Line, Refusal
 from connectors.adapters.ocpp_calls import Calls, Pending
 from connectors.adapters.ocpp_names import Said, text
-
-T = TypeVar("T")
+from schemas import telemetry
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -116,13 +116,31 @@ def part_is_body(part: msgspec.Raw) -> bool:
     return bytes(part).lstrip()[:1] in (b"{", b"[")
 
 
-def decode(decoder: "msgspec.json.Decoder[T]", body: bytes, action: str) -> T:
-    """`body` by `decoder`; Refusal naming the action where it does not fit."""
+class Body(msgspec.Struct, rename="camel"):
+    """The payload of a call or answer, as far as it is read: other keys are ignored."""
+
+
+B = TypeVar("B", bound=Body)
+
+
+def decode(kind: type[B], body: bytes, action: str) -> B:
+    """`body` as `kind`, numbers may be texts; Refusal naming the action where it does not fit."""
     try:
-        return decoder.decode(body)
+        decoded: B = _decoder(kind).decode(body)
     except ERRORS as error:
         refused = refused_for(error)
         raise Refusal(refused.reason, f"{action}: {refused.detail}") from error
+    return decoded
+
+
+@cache
+def _decoder(kind: type[Body]) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(kind, strict=False)
+
+
+def heartbeat(_body: bytes, _message: Message, _calls: Calls, _call: Pending) -> list[Line]:
+    """A Heartbeat says in every version that the station is there."""
+    return [Happened(0, telemetry.ALIVE, None, {})]
 
 
 def port_number(number: int | None, *, least: int = 0) -> int:
