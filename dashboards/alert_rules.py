@@ -3,7 +3,7 @@
 No text holds a dollar sign: Grafana puts environment variables in place of words behind it when it reads provisioning files.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from grafana_foundation_sdk.models.alerting import Query, RelativeTimeRange, Rule, RuleGroup
@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.expr import (
 )
 
 from dashboards.links import FLEET, PIPELINE, PREDICTIVE, RELIABILITY
-from dashboards.sql import SOURCE_UID, Sql, clean
+from dashboards.sql import SOURCE_UID, UNFINISHED, Sql, clean
 
 FOLDER_UID: Final = "chargewell"
 FOLDER: Final = "Chargewell"
@@ -40,7 +40,17 @@ class Wanted:
     panel: int
     silence: str = "OK"
     """State where the query gives no row."""
-    labels: dict[str, str] = field(default_factory=dict)
+
+
+def _share_in(state: str) -> str:
+    return (
+        f"SELECT coalesce((count(*) FILTER (WHERE state = '{state}'))::float8 / nullif(count(*), 0), 0) AS {state} "
+        "FROM pub.port_now"
+    )
+
+
+def _orders_by_priority(condition: str) -> str:
+    return f"SELECT priority, count(*) AS orders FROM pub.work_order WHERE {condition} GROUP BY priority"
 
 
 WANTED: Final = (
@@ -52,24 +62,20 @@ WANTED: Final = (
     ),
     Wanted(
         "chargewell-network-down", "A tenth of the network is down",
-        "SELECT coalesce((count(*) FILTER (WHERE state = 'down'))::float8 / nullif(count(*), 0), 0) AS down FROM pub.port_now",
-        0.1, "15m", "P2", "More than one port in ten is down.", FLEET, 11,
+        _share_in("down"), 0.1, "15m", "P2", "More than one port in ten is down.", FLEET, 11,
     ),
     Wanted(
         "chargewell-not-observed", "A part of the network is out of sight",
-        "SELECT coalesce((count(*) FILTER (WHERE state = 'unobserved'))::float8 / nullif(count(*), 0), 0) AS unobserved FROM pub.port_now",
-        0.1, "10m", "P2", "More than one port in ten is not observed: look at the bridge.", FLEET, 12,
+        _share_in("unobserved"), 0.1, "10m", "P2", "More than one port in ten is not observed: look at the bridge.", FLEET, 12,
     ),
     Wanted(
         "chargewell-order-unanswered", "An urgent work order waits for an answer",
-        "SELECT priority, count(*) AS orders FROM pub.work_order WHERE state IN ('open', 'remote_attempt') "
-        "AND priority IN ('P1', 'P2') AND respond_by < now() GROUP BY priority",
+        _orders_by_priority("state IN ('open', 'remote_attempt') AND priority IN ('P1', 'P2') AND respond_by < now()"),
         0, "2m", "P1", "Work orders of urgency {{ .Labels.priority }} are past the time to respond.", FLEET, 15,
     ),
     Wanted(
         "chargewell-order-overdue", "A work order is overdue",
-        "SELECT priority, count(*) AS orders FROM pub.work_order WHERE state NOT IN ('resolved', 'verified', 'cancelled') "
-        "AND restore_by < now() GROUP BY priority",
+        _orders_by_priority(f"{UNFINISHED} AND restore_by < now()"),
         0, "15m", "P3", "Work orders of urgency {{ .Labels.priority }} are past their deadline.", RELIABILITY, 23,
     ),
     Wanted(
@@ -121,7 +127,7 @@ def _rule(wanted: Wanted, folder_uid: str) -> Rule:
         for_val=wanted.lasting,
         no_data_state="Alerting" if wanted.silence == "Alerting" else "OK",
         exec_err_state="Error",
-        labels={"severity": wanted.severity, "source": "chargewell"} | wanted.labels,
+        labels={"severity": wanted.severity, "source": "chargewell"},
         annotations={
             "summary": wanted.summary,
             "__dashboardUid__": wanted.dashboard,

@@ -9,7 +9,8 @@ from dashboards.columns import SEVERITY, STATE, Column
 from dashboards.layout import Page
 from dashboards.maps import sites
 from dashboards.panels import NONE_IS_GOOD, SEVERITY_COLOURS, UPTIME_STEPS, bars, lines, number, rows, shares
-from dashboards.variables import AT_SITES, DEFAULT_CONTROL_URL, PORTS
+from dashboards.sql import UNFINISHED
+from dashboards.variables import AT_SITES, AT_SITES_OR_NONE, DEFAULT_CONTROL_URL, PORTS
 
 DAYS: Final = "day BETWEEN ($__timeFrom()::timestamptz)::date AND ($__timeTo()::timestamptz)::date"
 _OUTCOMES: Final = {
@@ -48,11 +49,11 @@ def _now(page: Page) -> None:
     page.add(13, number("Uptime, 30 days", "Mean over the ports of the share of observed time that each was up.",
                         f"SELECT avg(up_30d)::float8 AS uptime {state}", unit=_UPTIME, steps=UPTIME_STEPS, decimals=2), 3, 4)  # fmt: skip
     page.add(14, number("Open incidents", "Open now; history is not counted.",
-                        "SELECT count(*) AS incidents FROM pub.incident WHERE state = 'open' AND NOT history AND coalesce(site, '(no site)') IN (${site:sqlstring})",
+                        f"SELECT count(*) AS incidents FROM pub.incident WHERE state = 'open' AND NOT history AND {AT_SITES_OR_NONE}",
                         steps=NONE_IS_GOOD, links=[links.link("Incidents in control", f"{links.CONTROL}/incidents")]), 3, 4)  # fmt: skip
     page.add(15, number("Open work orders", "Not yet repaired, verified or cancelled.",
-                        """SELECT count(*) AS orders FROM pub.work_order WHERE state NOT IN ('resolved', 'verified', 'cancelled')
-                        AND coalesce(site, '(no site)') IN (${site:sqlstring})""",
+                        f"""SELECT count(*) AS orders FROM pub.work_order WHERE {UNFINISHED}
+                        AND {AT_SITES_OR_NONE}""",
                         links=[links.link("Work orders in control", f"{links.CONTROL}/orders")]), 3, 4)  # fmt: skip
     page.add(16, number("Energy", "Delivered by the sessions that began on the days shown.",
                         f"SELECT coalesce(sum(energy_wh), 0) AS energy {_CHARGING}", unit="watth", decimals=1), 3, 4)  # fmt: skip
@@ -86,8 +87,8 @@ def _uptime(page: Page) -> None:
                        GROUP BY site, site_name, lat, lon ORDER BY site""",
                        size="ports", colour="down", steps=((None, "green"), (1, "orange"), (3, "red")), links=links.to_site()), 12, 10)  # fmt: skip
     page.add(23, bars("Incidents opened", "By urgency and day; history (told late) is left out.",
-                      """SELECT date_trunc('day', opened_at) AS time, severity AS metric, count(*) AS incidents FROM pub.incident
-                      WHERE $__timeFilter(opened_at) AND NOT history AND coalesce(site, '(no site)') IN (${site:sqlstring})
+                      f"""SELECT date_trunc('day', opened_at) AS time, severity AS metric, count(*) AS incidents FROM pub.incident
+                      WHERE $__timeFilter(opened_at) AND NOT history AND {AT_SITES_OR_NONE}
                       GROUP BY 1, 2 ORDER BY 1, 2""", unit="short", colours=SEVERITY_COLOURS, interval="1d", decimals=0), 12, 10)  # fmt: skip
 
 

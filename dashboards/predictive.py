@@ -8,7 +8,8 @@ from dashboards import links, variables
 from dashboards.columns import Column
 from dashboards.layout import Page
 from dashboards.panels import lines, number, ranking, rows, shares
-from dashboards.variables import DEFAULT_CONTROL_URL, PORTS
+from dashboards.sql import UNFINISHED
+from dashboards.variables import AT_SITES_OR_NONE, DEFAULT_CONTROL_URL, PORTS
 
 RISK_STEPS: Final = ((None, "green"), (0.2, "yellow"), (0.5, "orange"), (0.8, "red"))
 REASONS: Final = (
@@ -27,8 +28,8 @@ _CAME: Final = """(SELECT min(began) FROM (
     SELECT onset_at AS began FROM pub.incident b WHERE b.port = i.port AND b.family = i.family AND b.predicted_at IS NULL AND b.onset_at > i.opened_at
     UNION ALL SELECT start_at FROM pub.label l WHERE l.port = i.port AND l.fault = i.family AND l.present AND l.start_at > i.opened_at) came
     WHERE began < i.opened_at + interval '30 days')"""
-_PREDICTED: Final = """FROM pub.incident i WHERE $__timeFilter(opened_at) AND predicted_at IS NOT NULL
-    AND coalesce(site, '(no site)') IN (${site:sqlstring})"""
+_PREDICTED: Final = f"""FROM pub.incident i WHERE $__timeFilter(opened_at) AND predicted_at IS NOT NULL
+    AND {AT_SITES_OR_NONE}"""
 
 
 def build(control_url: str = DEFAULT_CONTROL_URL) -> Dashboard:
@@ -55,8 +56,8 @@ def _now(page: Page) -> None:
     page.add(11, number("Failures expected, 7 days", "Sum of the probabilities over ports and families: what to have crew and parts for.",
                         f"SELECT coalesce(sum(p_7d), 0)::float8 AS failures FROM {_NOW} f", decimals=1), 5, 4)  # fmt: skip
     page.add(12, number("Planned orders", "Open work orders about a failure that has not happened yet.",
-                        """SELECT count(*) AS orders FROM pub.work_order WHERE predicted_at IS NOT NULL
-                        AND state NOT IN ('resolved', 'verified', 'cancelled') AND coalesce(site, '(no site)') IN (${site:sqlstring})"""), 5, 4)  # fmt: skip
+                        f"""SELECT count(*) AS orders FROM pub.work_order WHERE predicted_at IS NOT NULL
+                        AND {UNFINISHED} AND {AT_SITES_OR_NONE}"""), 5, 4)  # fmt: skip
     page.add(13, number("Live model", "The model whose risks lead to orders.",
                         "SELECT version FROM pub.model WHERE state = 'live'", unit="string"), 5, 4)  # fmt: skip
     page.add(14, number("Predicted failures that came", "Of the predicted incidents of the time shown that are 7 days old: those that broke within 30 days. "

@@ -9,16 +9,13 @@ from dashboards.columns import Column
 from dashboards.fleet import DAYS
 from dashboards.layout import Page
 from dashboards.panels import UPTIME_STEPS, bars, lines, number, ranking, rows, shares
-from dashboards.variables import AT_SITES, DEFAULT_CONTROL_URL, PORTS
+from dashboards.variables import AT_SITES, AT_SITES_OR_NONE, DEFAULT_CONTROL_URL, PORTS
 
 _OUTAGES: Final = f"FROM pub.outage WHERE $__timeFilter(from_at) AND {AT_SITES}"
-_AT: Final = "coalesce(site, '(no site)') IN (${site:sqlstring})"
 _INCIDENTS: Final = (
-    f"FROM pub.incident WHERE $__timeFilter(opened_at) AND NOT history AND predicted_at IS NULL AND {_AT}"
+    f"FROM pub.incident WHERE $__timeFilter(opened_at) AND NOT history AND predicted_at IS NULL AND {AT_SITES_OR_NONE}"
 )
-_REPAIRED: Final = (
-    f"FROM pub.work_order WHERE $__timeFilter(opened_at) AND resolved_at IS NOT NULL AND predicted_at IS NULL AND {_AT}"
-)
+_REPAIRED: Final = f"FROM pub.work_order WHERE $__timeFilter(opened_at) AND resolved_at IS NOT NULL AND predicted_at IS NULL AND {AT_SITES_OR_NONE}"
 _UP: Final = f"SELECT port_no, sum(up_s) AS up_s, sum(down_s) AS down_s FROM pub.uptime_daily WHERE {DAYS} AND port_no IN {PORTS} GROUP BY port_no"
 _FAILED: Final = f"SELECT port_no, count(*) AS failures, sum(seconds) AS out_s, max(seconds) AS longest_s {_OUTAGES} GROUP BY port_no"
 _REASONS: Final = {"faulted": "red", "unavailable": "orange", "silence": "purple"}
@@ -52,7 +49,7 @@ def _figures(page: Page) -> None:
                         {_INCIDENTS}""", unit="s"), 5, 4)  # fmt: skip
     page.add(14, number("Repaired in time", "Work orders that were repaired before their deadline, of those repaired or overdue.",
                         f"""SELECT count(*) FILTER (WHERE resolved_at <= restore_by)::float8 / nullif(count(*), 0) AS share
-                        FROM pub.work_order WHERE $__timeFilter(opened_at) AND {_AT}
+                        FROM pub.work_order WHERE $__timeFilter(opened_at) AND {AT_SITES_OR_NONE}
                         AND (resolved_at IS NOT NULL OR (restore_by < $__timeTo()::timestamptz AND state <> 'cancelled'))""",
                         unit="percentunit", steps=((None, "red"), (0.8, "orange"), (0.95, "green"))), 5, 4)  # fmt: skip
 
@@ -89,12 +86,12 @@ def _causes(page: Page) -> None:
                         f"SELECT family, count(*) AS incidents {_INCIDENTS} GROUP BY 1 ORDER BY 2 DESC"), 8)  # fmt: skip
     page.add(31, shares("Causes found", "What technicians found, after ISO 14224; nothing found is a cause of its own here.",
                         f"""SELECT CASE WHEN found THEN cause ELSE 'nothing found' END AS cause, count(*) AS findings FROM pub.finding
-                        WHERE $__timeFilter(at) AND port IN (SELECT port FROM pub.port WHERE {_AT}) GROUP BY 1 ORDER BY 2 DESC"""), 8)  # fmt: skip
+                        WHERE $__timeFilter(at) AND port IN (SELECT port FROM pub.port WHERE {AT_SITES_OR_NONE}) GROUP BY 1 ORDER BY 2 DESC"""), 8)  # fmt: skip
     page.add(32, rows("Alerts against findings", "Of the orders with a finding: how often the family was right.",
                       f"""SELECT o.family, count(*) AS orders, count(*) FILTER (WHERE f.found AND f.family = o.family) AS right_family,
                       count(*) FILTER (WHERE f.found AND f.family <> o.family) AS other_family, count(*) FILTER (WHERE NOT f.found) AS nothing
                       FROM pub.finding f JOIN pub.work_order o ON o.number = f.work_order
-                      WHERE $__timeFilter(f.at) AND {_AT} GROUP BY 1 ORDER BY 2 DESC""", [
+                      WHERE $__timeFilter(f.at) AND {AT_SITES_OR_NONE} GROUP BY 1 ORDER BY 2 DESC""", [
         Column("right_family", "as told"), Column("other_family", "something else"), Column("nothing", "nothing found"),
     ]), 8)  # fmt: skip
 

@@ -15,6 +15,9 @@ SOURCE_TYPE: Final = "postgres"
 SOURCE_UID: Final = "chargewell"
 SOURCE: Final = DataSourceRef(SOURCE_TYPE, SOURCE_UID)
 
+UNFINISHED: Final = "state NOT IN ('resolved', 'verified', 'cancelled')"
+"""Condition: the work order is not yet repaired, verified or cancelled."""
+
 Format = Literal["table", "time_series"]
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+):sqlstring\}")

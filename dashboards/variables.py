@@ -18,6 +18,8 @@ _ALL: Final = VariableOption(selected=True, text=["All"], value=["$__all"])
 
 AT_SITES: Final = "site IN (${site:sqlstring})"
 """Condition: the row is of a site that was chosen."""
+AT_SITES_OR_NONE: Final = "coalesce(site, '(no site)') IN (${site:sqlstring})"
+"""The same for rows that may lack a site: they are of `(no site)`, which can be chosen too."""
 PORTS: Final = f"(SELECT port_no FROM pub.port_now WHERE {AT_SITES})"
 """Numbers of the ports at the sites that were chosen, for `port_no IN`."""
 THE_PORT: Final = "(SELECT port_no FROM pub.port_now WHERE port = ${port:sqlstring})"
