@@ -66,6 +66,8 @@ class Connection:
         self._dialing = Dialing(settings, client_id, persistent, will)
         self.connected = False
         self.ever_connected = False
+        self.subscribed = False
+        """Whether the broker has granted what was subscribed to on this connection: what is said from then on is heard."""
         self.version = MQTTProtocolVersion.MQTTv311 if settings.protocol == "3.1.1" else MQTTProtocolVersion.MQTTv5
         self.client = self._make_client()
         self._error: Exception | None = None
@@ -107,7 +109,10 @@ class Connection:
             return  # it is full of wishes to wake up already
 
     def subscribe(self, filters: tuple[str, ...], *, session_present: bool) -> None:
-        """Subscribe at QoS 1; where the session was kept and the broker can (MQTT 5), retained messages are not sent again."""
+        """Subscribe at QoS 1; where the session was kept and the broker can (MQTT 5), retained messages are not sent again.
+
+        `subscribed` turns true with the broker's answer.
+        """
         if self.version == MQTTProtocolVersion.MQTTv5:
             handling = (
                 SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
@@ -209,6 +214,7 @@ class Connection:
         self, _client: Any, _userdata: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         was, self.connected = self.connected, False
+        self.subscribed = False
         if self._closing:
             return
         if was:
@@ -232,6 +238,7 @@ class Connection:
     def _on_subscribe(
         self, _client: Any, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
+        self.subscribed = not any(reason.is_failure for reason in reasons)
         for topic_filter, reason in zip(self._settings.filters, reasons, strict=False):
             if reason.is_failure:
                 self._error = MqttRefusedError(

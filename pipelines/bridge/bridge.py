@@ -110,6 +110,11 @@ class Bridge:
         """Whether there is a connection to the broker."""
         return self._connection.connected
 
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has granted the subscription on this connection."""
+        return self._connection.subscribed
+
     def _may_read(self) -> bool:
         held, settings = self._held, self._settings
         return len(held) < settings.max_unacknowledged and held.size < settings.max_unacknowledged_bytes

@@ -4,7 +4,6 @@ import os
 import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,13 +15,14 @@ from connectors.mqtt import Connection, MqttSettings
 class Listener:
     """Drives a connection on a thread of its own and keeps what came."""
 
-    def __init__(self, settings, filters, client_id, *, persistent=False):
+    def __init__(self, until, settings, filters, client_id, *, persistent=False, will=None):
+        self.until = until
         self.messages, self.connects, self.losses, self.acknowledge = [], [], 0, True
         self.may_read = lambda: True
         self.filters = filters
         self.error = None
         self.stopped = False
-        self.connection = Connection(settings, self, client_id=client_id, persistent=persistent)
+        self.connection = Connection(settings, self, client_id=client_id, persistent=persistent, will=will)
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -49,14 +49,20 @@ class Listener:
     def on_published(self, mid):
         pass
 
-    def wait(self, done, seconds=10.0):
-        end = time.monotonic() + seconds
-        while not done() and time.monotonic() < end:
+    def wait(self, done=lambda: False):
+        """Wait until `done()`; what ended the thread is raised."""
+
+        def come_about():
             if self.error is not None:
                 raise self.error
-            time.sleep(0.005)
-        assert done(), f"not within {seconds} s: {self.messages=} {self.connects=} {self.losses=}"
+            return done()
+
+        self.until(come_about, lambda: f"{self.messages[-5:]=} {self.connects=} {self.losses=}")
         return self
+
+    def wait_subscribed(self):
+        """Wait until the broker has granted the subscription: what is said from then on is heard."""
+        return self.wait(lambda: self.connection.subscribed)
 
     def stop(self, *, kill=False):
         """End the thread; `kill` leaves the broker without a word, as kill -9 would."""
@@ -68,12 +74,12 @@ class Listener:
 
 
 @pytest.fixture
-def listen() -> Iterator[Callable[..., Listener]]:
-    """`listen(settings, filters, client_id, persistent=False)`; stopped after the test."""
+def listen(until) -> Iterator[Callable[..., Listener]]:
+    """`listen(settings, filters, client_id, persistent=False, will=None)`; stopped after the test."""
     made: list[Listener] = []
 
     def make(settings, filters=(), client_id="listener", **how):
-        made.append(Listener(settings, filters, client_id, **how))
+        made.append(Listener(until, settings, filters, client_id, **how))
         return made[-1]
 
     yield make
@@ -85,10 +91,10 @@ def listen() -> Iterator[Callable[..., Listener]]:
 class OddBroker:
     """Accepts one connection after the other and gives each to the next of `scripts`, the last one for ever."""
 
-    def __init__(self, scripts):
+    def __init__(self, scripts, port):
         self.scripts = scripts
         self.connects = []
-        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.listening = socket.create_server(("127.0.0.1", port))
         self.port = self.listening.getsockname()[1]
         self.ended = False
         self.thread = threading.Thread(target=self.serve)
@@ -100,7 +106,7 @@ class OddBroker:
                 continue
             peer, _ = self.listening.accept()
             with peer:
-                peer.settimeout(5)
+                peer.settimeout(60)
                 connect = peer.recv(4_096)
                 self.connects.append(connect)
                 script = self.scripts[min(len(self.connects), len(self.scripts)) - 1]
@@ -114,11 +120,11 @@ class OddBroker:
 
 @pytest.fixture
 def odd_broker() -> Iterator[Callable[..., OddBroker]]:
-    """`odd_broker(script, ...)`: each script is `(broker, socket) -> None` and gets one connection after its CONNECT."""
+    """`odd_broker(script, ..., port=0)`: each script is `(broker, socket) -> None` and gets one connection after its CONNECT."""
     made: list[OddBroker] = []
 
-    def make(*scripts):
-        made.append(OddBroker(scripts))
+    def make(*scripts, port=0):
+        made.append(OddBroker(scripts, port))
         return made[-1]
 
     yield make
@@ -137,4 +143,4 @@ def tells_dup(services) -> bool:
 def mqtt(request, services) -> MqttSettings:
     """The run's broker, spoken to in either version."""
     at = services.mqtt
-    return MqttSettings(host=at.host, port=at.port, protocol=request.param, keepalive_s=2, reconnect_max_s=0.3)
+    return MqttSettings(host=at.host, port=at.port, protocol=request.param, reconnect_max_s=0.3)
