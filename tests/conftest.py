@@ -38,20 +38,8 @@ from chargewell.settings import CONFIG_VARIABLE, FlowSettings, Settings, load, w
 from chargewell.wiring import at_services
 from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import Connection, connect
-from connectors.timescale.roles import TELEMETRY
+from connectors.timescale.roles import DISCOVERY, REGISTRY, TELEMETRY
 from connectors.timescale.settings import DatabaseSettings
-
-REGISTRY = (
-    "site",
-    "station",
-    "port",
-    "connector",
-    "tariff",
-    "site_dated",
-    "station_dated",
-    "port_dated",
-    "history_span",
-)
 
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
@@ -220,7 +208,7 @@ def migrated(module_database: str) -> DatabaseSettings:
 def settings(migrated: DatabaseSettings) -> DatabaseSettings:
     """The settings of the migrated database, its telemetry and registry empty. Folders that test more have settings of their own."""
     with connect(migrated) as conn:
-        conn.execute(f"TRUNCATE {', '.join(TELEMETRY + REGISTRY)} RESTART IDENTITY CASCADE")
+        conn.execute(f"TRUNCATE {', '.join(TELEMETRY + DISCOVERY + REGISTRY)} RESTART IDENTITY CASCADE")
     return migrated
 
 

@@ -21,18 +21,10 @@ TELEMETRY: Final = ("reading", "reading_other", "event", "reject", "reading_1m",
     "operator_snapshot")  # fmt: skip
 """Tables that the flows write and control only reads."""
 
-READ: Final = (
-    "site",
-    "connector",
-    "tariff",
-    "site_dated",
-    "station_dated",
-    "port_dated",
-    "history_span",
-    "audit_hour",
-    "label",
-    "model",
-)
+REGISTRY: Final = ("site", "connector", "tariff", "site_dated", "station_dated", "port_dated", "history_span")
+"""Tables of the registry beside those of `DISCOVERY`."""
+
+READ: Final = (*REGISTRY, "audit_hour", "label", "model")
 """Tables and views that the flows only read."""
 
 DISCOVERY: Final = ("station", "port")
