@@ -4,15 +4,16 @@ Whoever has rows of `reading_1m`, `anomaly_score`, `reading_other`, `event` or `
 `HourBook`, in any order and portions, and takes hours out.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import PortIndex
-from models.failure.hours import COUNTS, HOUR_US, OTHERS, Hours
+from models.failure.hour_columns import LEAST, MOST, RESIDUALS, SUMS, columns_of
+from models.failure.hour_sums import Floats, Keys, Reduced, Slots, all_keys, key_of, slot_and_hour
+from models.failure.hours import HOUR_US, OTHERS, Hours
 from models.operator import Append, Outputs, Upsert
 from schemas.assets import PortFacts
 from schemas.faults import error_code, family_of
@@ -27,35 +28,9 @@ MINUTES: Final = (
 )  # fmt: skip
 """The columns of `reading_1m` that are looked at, beside port and `at`."""
 
-
-_SUMS: Final = (
-    "charging", "load", "hot", "hot2", "cool", "cool2", "above", "above_n", "ambient", "ambient_n", "fan", "fan_n", "given", "asked",
-    *OTHERS, *(f"{name}_n" for name in OTHERS), *COUNTS,
-)  # fmt: skip
 _LOGARITHMIC: Final = frozenset({"isolation", "free_memory"})
-_MOST: Final = ("contact_peak", "imbalance", "score", "residual_connector", "residual_cabinet", "residual_delivery")
-_LEAST: Final = ("voltage",)
-_RESIDUALS: Final = {
-    "temp_connector": ("residual_connector", 1.0), "temp_internal": ("residual_cabinet", 1.0),
-    "current": ("residual_delivery", 1.0),
-}  # fmt: skip
-_LEAST_SQUARE: Final = 0.5
-"""Sum over minutes of (current / rated)^4 (or load squared) from which heat per square of current is told at all."""
-Floats = NDArray[np.float64]
-Slots = NDArray[np.intp]
-
-
-_BITS: Final[int] = 24
-_MASK: Final[int] = (1 << _BITS) - 1
-_NO_KEYS: Final = np.empty(0, np.int64)
-
-
-@dataclass
-class _Parts:
-    """Partial sums by (slot, hour), to be added up."""
-
-    key: list[NDArray[np.int64]] = field(default_factory=list)
-    values: list[dict[str, Floats]] = field(default_factory=list)
+_RESIDUAL_OF: Final = dict(zip(("temp_connector", "temp_internal", "current"), RESIDUALS, strict=True))
+"""Channel of a contribution to a score -> the column that its residual goes to."""
 
 
 class HourBook:
@@ -70,9 +45,9 @@ class HourBook:
         self._index = PortIndex()
         self._rated_w = np.zeros(0)
         self._rated_a = np.zeros(0)
-        self._sums = _Parts()
-        self._most = _Parts()
-        self._least = _Parts()
+        self._sums = Reduced(np.add, 0.0)
+        self._most = Reduced(np.maximum, -np.inf)
+        self._least = Reduced(np.minimum, np.inf)
         self._errors: dict[tuple[int, int], dict[str, int]] = {}
         self._sessions: dict[tuple[int, str], tuple[int, bool]] = {}
 
@@ -110,13 +85,11 @@ class HourBook:
             name: _column(columns, name, None)[rows] if name in columns else np.full(len(rows), np.nan)
             for name in MINUTES
         }
-        key = _key(slot, at)
+        key = key_of(slot, at)
         self._sums_of_minutes(slot, on, c, key)
         self._peaks_of_minutes(on, c, key)
 
-    def _sums_of_minutes(
-        self, slot: Slots, on: NDArray[np.bool_], c: dict[str, Floats], key: NDArray[np.int64]
-    ) -> None:
+    def _sums_of_minutes(self, slot: Slots, on: NDArray[np.bool_], c: dict[str, Floats], key: Keys) -> None:
         q = np.where(on, np.abs(c["current_mean"]) / self._rated_a[slot], 0.0) ** 2
         share = np.where(on, c["power_mean"] / self._rated_w[slot], 0.0)
         base = np.where(np.isnan(c["temp_ambient_mean"]), c["temp_internal_mean"], c["temp_ambient_mean"])
@@ -124,7 +97,7 @@ class HourBook:
         above = c["temp_internal_mean"] - c["temp_ambient_mean"]
         wanted = np.fmin(c["current_requested_mean"], c["current_offered_mean"])
         asked = on & (wanted > 1.0) & np.isfinite(c["current_mean"])
-        self._add(self._sums, key, {
+        self._sums.add(key, {
             "charging": on.astype(np.float64),
             "load": np.nan_to_num(share),
             "hot": np.nan_to_num(warm * q), "hot2": np.where(np.isnan(warm * q), 0.0, q * q),
@@ -137,35 +110,35 @@ class HourBook:
             "given": np.where(asked, c["current_mean"], 0.0), "asked": np.where(asked, wanted, 0.0),
         })  # fmt: skip
 
-    def _peaks_of_minutes(self, on: NDArray[np.bool_], c: dict[str, Floats], key: NDArray[np.int64]) -> None:
+    def _peaks_of_minutes(self, on: NDArray[np.bool_], c: dict[str, Floats], key: Keys) -> None:
         base = np.where(np.isnan(c["temp_ambient_mean"]), c["temp_internal_mean"], c["temp_ambient_mean"])
         lines = np.stack([c[f"voltage_l{k}_mean"] for k in (1, 2, 3)])
         least, most = np.fmin.reduce(lines), np.fmax.reduce(lines)
-        self._add(self._least, key, {"voltage": _or(least / 230.0, np.inf)})
-        self._add(self._most, key, {
+        self._least.add(key, {"voltage": _or(least / 230.0, np.inf)})
+        self._most.add(key, {
             "contact_peak": _or(np.where(on, c["temp_connector_mean"] - base, np.nan), -np.inf),
             "imbalance": _or((most - least) / 230.0, -np.inf),
         })  # fmt: skip
 
     def _scores(self, slot: Slots, columns: Mapping[str, Any]) -> None:
-        key = _key(slot, np.asarray(columns["at"]))
+        key = key_of(slot, np.asarray(columns["at"]))
         score = np.asarray(columns["score"], np.float64)
-        peaks = {name: np.zeros(len(key)) for name, _ in _RESIDUALS.values()}
+        peaks = {name: np.zeros(len(key)) for name in RESIDUALS}
         for i, parts in enumerate(columns["contributions"]):
             for channel, said in (parts or {}).items():
-                known = _RESIDUALS.get(channel)
-                if known is not None and said.get("observed") is not None and said.get("expected") is not None:
-                    peaks[known[0]][i] = abs(said["observed"] - said["expected"]) * known[1]
-        self._add(self._most, key, {"score": score, **peaks})
+                column = _RESIDUAL_OF.get(channel)
+                if column is not None and said.get("observed") is not None and said.get("expected") is not None:
+                    peaks[column][i] = abs(said["observed"] - said["expected"])
+        self._most.add(key, {"score": score, **peaks})
 
     def _others(self, slot: Slots, columns: Mapping[str, Any]) -> None:
         channel, value = np.asarray(columns["channel"], object), np.asarray(columns["value"], np.float64)
-        key = _key(slot, np.asarray(columns["at"]))
+        key = key_of(slot, np.asarray(columns["at"]))
         for name in OTHERS:
             rows = np.flatnonzero((channel == name) & np.isfinite(value))
             if len(rows):
                 told = np.log10(np.maximum(value[rows], 1.0)) if name in _LOGARITHMIC else value[rows]
-                self._add(self._sums, key[rows], {name: told, f"{name}_n": np.ones(len(rows))})
+                self._sums.add(key[rows], {name: told, f"{name}_n": np.ones(len(rows))})
 
     def _events(self, slot: Slots, columns: Mapping[str, Any]) -> None:
         at = np.asarray(columns["at"])
@@ -186,11 +159,11 @@ class HourBook:
     def marks(self, ports: list[str], at: NDArray[np.int64], count: str) -> None:
         """Count happenings (`count` of COUNTS) at ports, one a row, times in microseconds."""
         if ports:
-            self._add(self._sums, _key(self._slots(ports), at), {count: np.ones(len(ports))})
+            self._sums.add(key_of(self._slots(ports), at), {count: np.ones(len(ports))})
 
     def mark(self, slot: int, at_us: int, count: str, family: str | None = None) -> None:
         """Count one happening at a port's slot, with the fault family it names."""
-        self._add(self._sums, _key(np.array([slot], np.intp), np.array([at_us], np.int64)), {count: np.ones(1)})
+        self._sums.add(key_of(np.array([slot], np.intp), np.array([at_us], np.int64)), {count: np.ones(1)})
         if family is not None:
             of = self._errors.setdefault((slot, at_us // HOUR_US), {})
             of[family] = of.get(family, 0) + 1
@@ -211,28 +184,12 @@ class HourBook:
             if failed:
                 self.mark(one, ended * HOUR_US, "failed")
         self._sessions.clear()
-        key = np.unique(np.concatenate([k for p in (self._sums, self._most, self._least) for k in p.key] or [_NO_KEYS]))
-        sums = _merged(self._sums, key, _SUMS, np.add, 0.0)
-        most = _merged(self._most, key, _MOST, np.maximum, -np.inf)
-        least = _merged(self._least, key, _LEAST, np.minimum, np.inf)
-        slot: NDArray[np.int64] = key >> _BITS
-        hour: NDArray[np.int64] = key & _MASK
-        columns = {name: column.astype(np.float32) for name, column in _columns(sums, most, least).items()}
+        key = all_keys(self._sums, self._most, self._least)
+        made = columns_of(self._sums.at(key, SUMS), self._most.at(key, MOST), self._least.at(key, LEAST))
+        columns = {name: column.astype(np.float32) for name, column in made.items()}
+        slot, hour = slot_and_hour(key)
         errors = [self._errors.get((int(s), int(h))) for s, h in zip(slot, hour, strict=True)]
         return Hours(list(self._index.ports), slot, hour * HOUR_US, columns, errors)
-
-    def _add(self, parts: _Parts, key: NDArray[np.int64], values: dict[str, Floats]) -> None:
-        """Reduce rows by key at once, so that memory holds hours and not rows."""
-        how = {id(self._sums): np.add, id(self._most): np.maximum, id(self._least): np.minimum}[id(parts)]
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        begin = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
-        parts.key.append(key[begin])
-        parts.values.append({name: how.reduceat(column[order], begin) for name, column in values.items()})
-
-
-def _key(slot: Slots, at: NDArray[np.int64]) -> NDArray[np.int64]:
-    return (slot.astype(np.int64) << _BITS) | (at // HOUR_US)
 
 
 def _column(columns: Mapping[str, Any], name: str, like: NDArray[Any] | None) -> Floats:
@@ -244,41 +201,6 @@ def _column(columns: Mapping[str, Any], name: str, like: NDArray[Any] | None) ->
 
 def _or(values: Floats, fill: float) -> Floats:
     return np.where(np.isnan(values), fill, values)
-
-
-def _merged(
-    parts: _Parts, key: NDArray[np.int64], names: Sequence[str], how: np.ufunc, empty: float
-) -> dict[str, Floats]:
-    out = {name: np.full(len(key), empty) for name in names}
-    for mine, values in zip(parts.key, parts.values, strict=True):
-        row = np.searchsorted(key, mine)
-        for name, column in values.items():
-            out[name][row] = how(out[name][row], column)
-    return out
-
-
-def _columns(s: dict[str, Floats], most: dict[str, Floats], least: dict[str, Floats]) -> dict[str, Floats]:
-    def over(a: str, b: str, least_b: float = 1e-9) -> Floats:
-        return np.where(s[b] > least_b, s[a] / np.maximum(s[b], least_b), np.nan)
-
-    told = np.isfinite(most["score"])
-    return {
-        "ambient": over("ambient", "ambient_n"),
-        "load": over("load", "charging"),
-        "busy": s["charging"] / 60.0,
-        "contact_heat": over("hot", "hot2", _LEAST_SQUARE),
-        "contact_peak": np.where(np.isfinite(most["contact_peak"]), most["contact_peak"], np.nan),
-        "cabinet_heat": over("cool", "cool2", _LEAST_SQUARE),
-        "cabinet_rise": over("above", "above_n"),
-        "fan": over("fan", "fan_n"),
-        "delivered": over("given", "asked"),
-        "voltage": np.where(np.isfinite(least["voltage"]), least["voltage"], np.nan),
-        "imbalance": np.where(np.isfinite(most["imbalance"]), most["imbalance"], np.nan),
-        **{name: over(name, f"{name}_n") for name in OTHERS},
-        "score": np.where(told, most["score"], np.nan),
-        **{n: np.where(told, np.maximum(most[n], 0.0), np.nan) for n, _ in _RESIDUALS.values()},
-        **{name: s[name] for name in COUNTS},
-    }
 
 
 def rating(facts: PortFacts | None) -> tuple[float, float]:

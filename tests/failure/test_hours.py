@@ -112,6 +112,18 @@ def test_hours_do_not_depend_on_portions_or_order(seed, cuts):
         np.testing.assert_allclose(a.columns[name], b.columns[name], rtol=1e-5, atol=1e-6)
 
 
+def test_a_portion_without_rows_says_nothing():
+    book = HourBook(FACTS)
+    book.take(
+        "anomaly_score",
+        ["S/1"],
+        np.empty(0, np.int64),
+        {"at": np.empty(0, np.int64), "score": np.empty(0), "contributions": []},
+    )
+
+    assert len(book.hours()) == 0
+
+
 def test_of_the_same_hour_the_later_source_stands_and_strange_ports_are_left_out():
     def hours(ports, at, value):
         n = len(at)
