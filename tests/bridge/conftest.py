@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,7 +40,8 @@ class Raw:
 class Running:
     """A bridge in a thread."""
 
-    def __init__(self, mqtt, kafka, **settings):
+    def __init__(self, until, mqtt, kafka, **settings):
+        self.until = until
         self.stopping = False
         self.error = None
         self.bridge = Bridge(mqtt, kafka, BridgeSettings(**settings))
@@ -54,19 +54,21 @@ class Running:
         except Exception as error:  # noqa: BLE001 - raised where the test waits
             self.error = error
 
-    def wait(self, done, seconds=15.0):
-        end = time.monotonic() + seconds
-        while not done(self.bridge):
+    def wait(self, done):
+        """Wait until `done(bridge)`; what ended the bridge is raised."""
+        b = self.bridge
+
+        def come_about():
             if self.error is not None:
                 raise self.error
-            b = self.bridge
-            assert time.monotonic() < end, f"{b.connected=} {b.received=} {b.confirmed=} {b.unacknowledged=}"
-            time.sleep(0.01)
+            return done(b)
+
+        self.until(come_about, lambda: f"{b.connected=} {b.received=} {b.confirmed=} {b.unacknowledged=}")
         return self
 
     def stop(self):
         self.stopping = True
-        self.thread.join()
+        self.until(lambda: not self.thread.is_alive())
         if self.error is not None:
             raise self.error
 
@@ -108,22 +110,21 @@ def own_kafka(own, unique) -> KafkaSettings:
 
 @pytest.fixture
 def own_mqtt(own, unique) -> MqttSettings:
-    """The broker that may be killed; a short keepalive, so that a bridge that forgets to ping is found out."""
+    """The broker that may be killed."""
     at = own.mqtt
     return MqttSettings(
-        host=at.host, port=at.port, filters=(f"ev/{unique}-A/#", f"ev/{unique}-B/#"), keepalive_s=2, reconnect_max_s=0.3
+        host=at.host, port=at.port, filters=(f"ev/{unique}-A/#", f"ev/{unique}-B/#"), reconnect_max_s=0.3
     )
 
 
 @pytest.fixture
-def bridge() -> Iterator[Callable[..., Running]]:
+def bridge(until) -> Iterator[Callable[..., Running]]:
     """`bridge(mqtt, kafka, **settings)`: a running bridge, connected and subscribed; stopped after the test."""
     made: list[Running] = []
 
     def start(mqtt, kafka, **settings):
-        made.append(Running(mqtt, kafka, **settings).wait(lambda b: b.connected))
-        time.sleep(0.2)
-        return made[-1]
+        made.append(Running(until, mqtt, kafka, **settings))
+        return made[-1].wait(lambda b: b.subscribed)
 
     yield start
     for running in made:

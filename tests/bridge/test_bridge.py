@@ -91,29 +91,31 @@ def test_a_payload_that_kafka_does_not_take_is_withheld_and_holds_nothing_up(
     assert beats(raw(kafka))[-1].too_large == 1
 
 
-def test_every_partition_gets_heartbeats_that_say_since_when(mqtt, kafka, bridge, raw):
-    running = bridge(mqtt, kafka, heartbeat_s=0.1)
-    time.sleep(1.0)
+def test_every_partition_gets_heartbeats_that_say_since_when(mqtt, kafka, bridge, raw, until):
+    every_s, began = 0.05, time.monotonic()
+    running = bridge(mqtt, kafka, heartbeat_s=every_s)
+    until(
+        lambda: all(len(beats(raw(kafka), partition)) > 70 for partition in (0, 1)), seconds=60
+    )  # one a second is too few
     running.stop()
+    most = (time.monotonic() - began) / every_s + 2  # the first at once, and the last whenever it stops
 
     for partition in (0, 1):
         said = beats(raw(kafka), partition)
         connected = [b for b in said if b.connected]
-        assert 6 <= len(connected) <= 14
+        assert len(said) <= most
         assert len({b.since for b in connected}) == 1
         assert all(b.since < b.at for b in connected)
         assert sorted(b.at for b in said) == [b.at for b in said]
         assert said[-1].filters == list(mqtt.filters)
 
 
-def test_a_broken_connection_shows_in_since(mqtt, kafka, bridge, raw):
+def test_a_broken_connection_shows_in_since(mqtt, kafka, bridge, raw, until):
     running = bridge(mqtt, kafka, heartbeat_s=0.05)
-    time.sleep(1.0)
+    until(lambda: any(b.connected for b in beats(raw(kafka))))
     broken = time.time_ns() // 1_000
     running.bridge._connection.client.buffered._sock.shutdown(2)
-    time.sleep(0.5)
-    running.wait(lambda b: b.connected)
-    time.sleep(0.3)
+    until(lambda: any(b.connected and b.since > broken for b in beats(raw(kafka))))
     running.stop()
 
     said = [b for b in beats(raw(kafka)) if b.connected]
@@ -138,16 +140,15 @@ def test_a_bridge_that_stops_says_so_and_leaves_nothing_unacknowledged(mqtt, kaf
     assert [r.value for r in messages(raw(kafka))] == [*(b"%d" % i for i in range(100)), b"while away"]
 
 
-def test_in_a_replay_the_publishers_time_is_log_time(mqtt, kafka, bridge, publisher, raw, unique):
+def test_in_a_replay_the_publishers_time_is_log_time(mqtt, kafka, bridge, publisher, raw, unique, until):
     replay = mqtt.model_copy(update={"trust_publisher_time": True, "protocol": "5"})
     running = bridge(replay, kafka, heartbeat_s=0.05)
-    time.sleep(0.2)
     say = publisher(replay)
     for at in (5_000_000, 9_000_000, 7_000_000):
         say.publish(f"ev/{unique}-A/from/reading", b"x", at_us=at)
     say.flush()
     running.wait(lambda b: b.confirmed == 3)
-    time.sleep(0.3)
+    until(lambda: any(b.at == 9_000_000 for b in beats(raw(kafka))))
     running.stop()
 
     found = raw(kafka)

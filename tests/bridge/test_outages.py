@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from chargewell.services import ServiceSettings, choose
+from connectors.kafka import ends
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +24,7 @@ class Talking:
         self.said = {"A": 0, "B": 0}
         self.publisher, self.unique, self.rate = publisher, unique, rate
         self.stopping = False
-        self.thread = threading.Thread(target=self.run)
+        self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
@@ -61,6 +62,11 @@ def assert_complete_and_in_order(records, said):
     assert all(b - a == 1 or b <= a for seen in found.values() for a, b in pairwise(seen))
 
 
+def all_arrived(records, said):
+    """Whether the log holds every message; what came twice counts once."""
+    return all(len(set(numbers(records, side))) == n for side, n in said.items())
+
+
 def broker():
     """The provider of this run's MQTT broker."""
     return choose("mqtt", ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))).provider.name
@@ -71,39 +77,60 @@ def beats(records, partition=0):
 
 
 def test_a_bridge_killed_again_and_again_loses_nothing_and_keeps_the_order(
-    mqtt, kafka, bridge_process, publisher, raw, unique, tmp_path
+    mqtt, kafka, bridge_process, publisher, raw, unique, tmp_path, until
 ):
+    def log():
+        return (tmp_path / "bridge.log").read_text()
+
+    def stored():
+        assert process.poll() is None, log()
+        return sum(high for _, high in ends(kafka, kafka.topics.raw).values())
+
+    def heard(mark=f"{unique}/mark"):
+        say.publish(
+            mark, b""
+        )  # again and again: the broker drops what it is told before the first bridge has subscribed
+        stored()
+        return any(r.key == mark.encode() for r in raw(kafka))
+
     chance = random.Random(11)
-    process = bridge_process(mqtt, kafka)
-    time.sleep(1.5)
-    talking = Talking(publisher(mqtt), unique)
+    process, say = bridge_process(mqtt, kafka), publisher(mqtt)
+    until(heard, log)
+    talking = Talking(say, unique)
     for _ in range(5):
-        time.sleep(chance.uniform(0.6, 1.2))
-        assert process.poll() is None, (tmp_path / "bridge.log").read_text()
+        before = stored()
+        until(lambda before=before: stored() > before + 50, log)
+        time.sleep(chance.uniform(0, 0.5))
         process.kill()
         process.wait()
         process = bridge_process(mqtt, kafka)
     said = talking.stop()
-    time.sleep(2.0)
+    until(lambda: all_arrived(raw(kafka), said), log)
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(15) == 0, (tmp_path / "bridge.log").read_text()
+    assert process.wait(60) == 0, log()
     assert_complete_and_in_order(raw(kafka), said)
-    assert "bridge: stopped" in (tmp_path / "bridge.log").read_text()
+    assert "bridge: stopped" in log()
 
 
 def test_a_broker_that_is_restarted_costs_nothing_and_shows_in_since(
-    own, own_mqtt, own_kafka, bridge, publisher, raw, unique
+    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until
 ):
+    def told(wanted):
+        return any(wanted(beat) for beat in beats(raw(own_kafka)))
+
     running = bridge(own_mqtt, own_kafka, heartbeat_s=0.1)
     talking = Talking(publisher(own_mqtt), unique)
-    time.sleep(1.5)
+    running.wait(lambda b: b.confirmed > 300)
+    until(lambda: told(lambda beat: beat.connected))
     down = time.time_ns() // 1_000
+    own.running("mqtt").stop()
+    until(lambda: told(lambda beat: not beat.connected and beat.since > down))
     own.restart("mqtt")
-    time.sleep(2.0)
+    before = running.wait(lambda b: b.subscribed).bridge.confirmed
+    running.wait(lambda b: b.confirmed > before + 300)
     said = talking.stop()
-    running.wait(lambda b: b.connected and b.confirmed >= sum(said.values()))
-    time.sleep(0.3)
+    until(lambda: all_arrived(raw(own_kafka), said) and told(lambda beat: beat.connected and beat.since > down))
     running.stop()
 
     records = raw(own_kafka)
@@ -115,24 +142,26 @@ def test_a_broker_that_is_restarted_costs_nothing_and_shows_in_since(
 
 @pytest.mark.slow
 def test_while_kafka_is_gone_nothing_is_acknowledged_memory_is_bounded_and_afterwards_all_is_there(
-    own, own_mqtt, own_kafka, bridge, publisher, raw, unique
+    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until
 ):
-    running = bridge(own_mqtt, own_kafka, max_unacknowledged=200, stall_s=1.0, heartbeat_s=0.2)
+    keepalive_s = 3
+    brief = own_mqtt.model_copy(update={"keepalive_s": keepalive_s})
+    running = bridge(brief, own_kafka, max_unacknowledged=200, stall_s=1.0, heartbeat_s=0.2)
     talking = Talking(publisher(own_mqtt), unique)
-    time.sleep(1.0)
+    running.wait(lambda b: b.confirmed > 200)
     os.kill(own.running("kafka").pid, signal.SIGKILL)
-    gone = time.time_ns() // 1_000
-    time.sleep(2.0)
+    running.wait(lambda b: b.unacknowledged == 200)
     confirmed = running.bridge.confirmed
-    time.sleep(4.0)  # three times the keepalive: the broker would have hung up on a bridge that does not ping
+    time.sleep(2 * keepalive_s)  # a broker hangs up after one and a half on a bridge that does not ping
+    stalled = time.time_ns() // 1_000
 
     assert running.bridge.confirmed == confirmed
     assert running.bridge.unacknowledged == 200
     assert running.bridge.connected
     own.restart("kafka")
     said = talking.stop()
-    running.wait(lambda b: b.confirmed >= sum(said.values()) and b.unacknowledged == 0, 40)
-    time.sleep(1.0)
+    running.wait(lambda b: b.confirmed >= sum(said.values()) and b.unacknowledged == 0)
+    until(lambda: any(b.connected and b.since > stalled for b in beats(raw(own_kafka))))
     running.stop()
 
     records = raw(own_kafka)
@@ -140,22 +169,25 @@ def test_while_kafka_is_gone_nothing_is_acknowledged_memory_is_bounded_and_after
     assert_complete_and_in_order(records, said)
     assert not any(r.cw.dup for r in records)
     last = [b for b in beats(records) if b.connected][-1]
-    assert last.since > gone + 4_000_000
-    during = [b for b in beats(records) if gone + 500_000 < b.at < last.since]
-    assert all(not b.connected for b in during)
+    assert last.since > stalled
+    assert not any(b.connected for b in beats(records) if stalled < b.at < last.since)
 
 
-def test_a_kafka_that_hangs_and_comes_back_costs_nothing(own, own_mqtt, own_kafka, bridge, publisher, raw, unique):
+def test_a_kafka_that_hangs_and_comes_back_costs_nothing(
+    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until
+):
     running = bridge(own_mqtt, own_kafka, max_unacknowledged=200)
     talking = Talking(publisher(own_mqtt), unique)
     pid = own.running("kafka").pid
     for _ in range(3):
-        time.sleep(0.5)
+        before = running.bridge.confirmed
+        running.wait(lambda b, before=before: b.confirmed > before + 200)
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(1.0)
+        running.wait(lambda b: b.unacknowledged == 200)
         os.kill(pid, signal.SIGCONT)
     said = talking.stop()
-    running.wait(lambda b: b.confirmed >= sum(said.values()), 40).stop()
+    until(lambda: all_arrived(raw(own_kafka), said))
+    running.stop()
 
     assert running.bridge.most_unacknowledged <= 200
     assert_complete_and_in_order(raw(own_kafka), said)
@@ -174,10 +206,9 @@ def test_a_bridge_asked_to_stop_while_kafka_is_gone_ends_and_the_next_one_brings
     say.publish(f"ev/{unique}-A/from/reading", b"1|")
     say.flush()
     running.wait(lambda b: b.received == 2)
-    before = time.monotonic()
     running.stop()
 
-    assert time.monotonic() - before < 5
+    assert running.bridge.confirmed == 1
     own.restart("kafka")
-    bridge(own_mqtt, own_kafka).wait(lambda b: b.confirmed == 1, 30).stop()
+    bridge(own_mqtt, own_kafka).wait(lambda b: b.confirmed == 1).stop()
     assert numbers(raw(own_kafka), "A") == [0, 1]
