@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from chargewell.prediction.online import Compared
-from models.failure.judge import HORIZONS, Asked, Judged
+from models.failure.asked import Asked
+from models.failure.judge import HORIZONS, Judged
 
 
 def show(judged: Sequence[Judged], families: Mapping[str, float], asked: Asked, console: Console) -> None:

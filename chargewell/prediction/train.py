@@ -19,11 +19,13 @@ from chargewell.prediction.stored import fleet, parted
 from chargewell.settings import Settings
 from connectors.timescale.models import Entry
 from connectors.timescale.pool import connect
+from models.failure.asked import Asked, ask
 from models.failure.bundle import Bundle, pack
 from models.failure.features import Preparation
 from models.failure.hazard import HazardModel
 from models.failure.hours import HOUR_US
-from models.failure.judge import Asked, Judged, ask, beats, by_family, figures, judge, level_of
+from models.failure.judge import Judged, beats, by_family, figures, judge
+from models.failure.orders import level_of
 from models.failure.teach import Taught, teach
 
 WORKERS: Final = 2

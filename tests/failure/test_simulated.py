@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 from chargewell.cli import app
 from chargewell.prediction.registry import bundled
 from chargewell.prediction.simulated import Plan, simulate
+from models.failure.asked import Asked
 from models.failure.bundle import BundleError, pack, unpack
 from models.failure.chargers import FAMILIES, ended
 from models.failure.foretell import describe, foretell
 from models.failure.hours import COLUMNS, HOUR_US
-from models.failure.judge import Asked, beats, judge, level_of, orders
+from models.failure.judge import beats, judge
+from models.failure.orders import level_of, orders
 from simulator.ageing import DAY_US, PARTS, lives
 from simulator.fleet import generate
 
