@@ -94,9 +94,8 @@ def test_a_payload_that_kafka_does_not_take_is_withheld_and_holds_nothing_up(
 def test_every_partition_gets_heartbeats_that_say_since_when(mqtt, kafka, bridge, raw, until):
     every_s, began = 0.05, time.monotonic()
     running = bridge(mqtt, kafka, heartbeat_s=every_s)
-    until(
-        lambda: all(len(beats(raw(kafka), partition)) > 70 for partition in (0, 1)), seconds=60
-    )  # one a second is too few
+    # Within sixty seconds: one a second would be too few.
+    until(lambda: all(len(beats(raw(kafka), partition)) > 70 for partition in (0, 1)), seconds=60)
     running.stop()
     most = (time.monotonic() - began) / every_s + 2  # the first at once, and the last whenever it stops
 

@@ -87,9 +87,7 @@ def test_a_bridge_killed_again_and_again_loses_nothing_and_keeps_the_order(
         return sum(high for _, high in ends(kafka, kafka.topics.raw).values())
 
     def heard(mark=f"{unique}/mark"):
-        say.publish(
-            mark, b""
-        )  # again and again: the broker drops what it is told before the first bridge has subscribed
+        say.publish(mark, b"")  # each time: before the first bridge has subscribed, the broker drops it
         stored()
         return any(r.key == mark.encode() for r in raw(kafka))
 

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.integration
 class Ear:
     """Hears everything below ev/ and can speak."""
 
-    def __init__(self, mqtt: MqttSettings) -> None:
+    def __init__(self, mqtt: MqttSettings, until) -> None:
+        self.until = until
         self.heard: list[tuple[str, bytes, str | None]] = []
         self.ready = threading.Event()
         self.client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
@@ -35,18 +36,28 @@ class Ear:
         self.client.connect(mqtt.host, mqtt.port)
         self.client.subscribe("ev/#", 1)
         self.client.loop_start()
-        assert self.ready.wait(10)
+        assert self.ready.wait(60)
 
     def _take(self, _client, _userdata, message) -> None:
         properties = dict(getattr(message.properties, "UserProperty", []))
         if not message.retain:
             self.heard.append((message.topic, message.payload, properties.get("at")))
 
-    def wait(self, wanted, seconds: float = 15.0) -> None:
-        until = time.monotonic() + seconds
-        while not any(wanted(*h) for h in list(self.heard)):
-            assert time.monotonic() < until, Counter(t.split("/", 2)[2] for t, _, _ in self.heard)
-            time.sleep(0.05)
+    def kinds(self) -> Counter:
+        """How many messages of each kind came."""
+        return Counter(topic.split("/", 2)[2] for topic, _, _ in list(self.heard))
+
+    def digests(self) -> Counter:
+        """What came, as the ledger names it."""
+        return Counter((topic, payload_hash(payload)) for topic, payload, _ in list(self.heard))
+
+    def wait(self, wanted) -> None:
+        self.until(lambda: any(wanted(*h) for h in list(self.heard)), self.kinds)
+
+    def wait_for_all_of(self, ledger) -> None:
+        """Wait until everything that the ledger calls acknowledged has come: the broker tells the speaker before it tells others."""
+        said = {entry.digest for entry in read(ledger) if entry.acknowledged}
+        self.until(lambda: said <= set(self.digests()), lambda: said - set(self.digests()))
 
     def close(self) -> None:
         self.client.loop_stop()
@@ -63,8 +74,8 @@ def mqtt(services, mqtt_client_id) -> MqttSettings:
 
 
 @pytest.fixture
-def ear(mqtt):
-    made = Ear(mqtt)
+def ear(mqtt, until):
+    made = Ear(mqtt, until)
     yield made
     made.close()
 
@@ -95,28 +106,37 @@ def test_what_the_ledger_calls_acknowledged_was_heard_and_what_was_heard_is_in_t
     settings, world = network(tmp_path, connections=connections, publish_time=True)
     now = time.time_ns() // 1000
     visits = [charging(world, protocol, now) for protocol in ("canonical", "ocpp16", "ocpp201")]
-    report = run_live(settings, mqtt, world=world, moment=start(world), placed=visits, seconds=5)
-    time.sleep(0.5)
+    kinds = {
+        "from/reading", "from/event", "from/heartbeat", "from/ocpp16", "to/ocpp16", "from/ocpp201", "to/ocpp201",
+    }  # fmt: skip
+
+    def enough():
+        return kinds <= set(ear.kinds()) and len(ear.heard) > 100
+
+    report = run_live(settings, mqtt, world=world, moment=start(world), placed=visits, seconds=60, stop=enough)
+    ear.wait_for_all_of(settings.ledger)
 
     entries = list(read(settings.ledger))
-    heard = Counter((topic, payload_hash(payload)) for topic, payload, _ in ear.heard)
+    heard = ear.digests()
     acknowledged = [e for e in entries if e.acknowledged]
 
     assert report.unacknowledged == 0
     assert len(acknowledged) > 50
     assert all(heard[e.digest] for e in acknowledged)
     assert set(heard) <= {e.digest for e in entries}
-    assert {t.split("/", 2)[2] for t, _, _ in ear.heard} >= {
-        "from/reading", "from/event", "from/heartbeat", "from/ocpp16", "to/ocpp16", "from/ocpp201", "to/ocpp201",
-    }  # fmt: skip
+    assert set(ear.kinds()) >= kinds
     assert all(at is not None and abs(int(at) - now) < 200 * US for _, _, at in ear.heard)
 
 
 def test_answers_of_the_back_office_come_after_their_calls(mqtt, ear, tmp_path):
     settings, world = network(tmp_path)
     now = time.time_ns() // 1000
-    run_live(settings, mqtt, world=world, moment=start(world), placed=[charging(world, "ocpp16", now)], seconds=4)
-    time.sleep(0.5)
+    visits = [charging(world, "ocpp16", now)]
+    run_live(
+        settings, mqtt, world=world, moment=start(world), placed=visits, seconds=60,
+        stop=lambda: ear.kinds()["to/ocpp16"] > 4,
+    )  # fmt: skip
+    ear.wait_for_all_of(settings.ledger)
 
     called: set[tuple[str, str]] = set()
     answered = 0
@@ -136,13 +156,18 @@ def test_a_silent_station_is_told_by_its_last_will_and_comes_back(mqtt, ear, tmp
     settings, world = network(tmp_path)
     station = next(s.station for s in world.fleet.stations if s.protocol == "canonical")
     now = time.time_ns() // 1000
-    fault = Fault(f"{station}/1", "silent", now + 2 * US, now + 4 * US)
-    run_live(settings, mqtt, world=world, moment=start(world), faults=[fault], seconds=6)
-    time.sleep(0.5)
+    fault = Fault(f"{station}/1", "silent", now + 6 * US, now + 10 * US)
 
-    links = [json.loads(p)["connected"] for t, p, _ in ear.heard if t == f"ev/{station}/from/connection"]
+    def links():
+        return [json.loads(p)["connected"] for t, p, _ in list(ear.heard) if t == f"ev/{station}/from/connection"]
+
+    run_live(
+        settings, mqtt, world=world, moment=start(world), faults=[fault], seconds=60, stop=lambda: len(links()) == 2
+    )
+    ear.wait_for_all_of(settings.ledger)
+
     others = [t for t, p, _ in ear.heard if t.endswith("/connection") and not t.startswith(f"ev/{station}/")]
-    assert links == [False, True]
+    assert links() == [False, True]
     assert others == []
     assert [label.fault for label in read_labels(settings.ledger)] == ["communication"]
 
@@ -163,7 +188,7 @@ def test_a_command_is_heard_executed_and_answered(mqtt, ear, tmp_path):
         ear.wait(lambda topic, payload, at: b"cmd-1" in payload and b"command_result" in payload)
     finally:
         stop.set()
-        running.join(20)
+        running.join(60)
 
     answer = next(json.loads(p) for t, p, _ in ear.heard if b"command_result" in p)
     assert answer["data"] == {"command": "cmd-1", "result": "accepted"}
