@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +162,22 @@ def grown(array: np.ndarray, ports: int, fill: float = 0) -> np.ndarray:
     return np.concatenate([array, room])
 
 
+def in_order(numbers: NDArray[Any]) -> NDArray[np.intp]:
+    """A stable `argsort` of numbers that are not negative; below 65,536 by radix, which is four times as fast and O(n)."""
+    few = len(numbers) > 0 and int(numbers.max()) < 65_536
+    return np.argsort(numbers.astype(np.uint16) if few else numbers, kind="stable")
+
+
+def distinct(numbers: NDArray[Any], size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The distinct ones of `numbers` (0 to `size` - 1) in order, and for each number its place among them, as
+    `np.unique` gives them; without sorting where `size` is not far more than there are numbers."""
+    if size > 16 * len(numbers) + 1_000:
+        return np.unique(numbers, return_inverse=True)
+    met = np.zeros(size, np.bool_)
+    met[numbers] = True
+    return np.flatnonzero(met), (np.cumsum(met) - 1)[numbers]
+
+
 def rounds(slots: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     """Row numbers by round: round k holds the (k+1)-th row of each slot, in order of arrival.
 
@@ -170,7 +187,7 @@ def rounds(slots: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     n = len(slots)
     if n == 0:
         return []
-    order = np.argsort(slots, kind="stable")
+    order = in_order(slots)
     ordered = slots[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     rank = np.arange(n) - np.repeat(starts, np.diff(np.append(starts, n)))

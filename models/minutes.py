@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.columns import Readings, grown
+from models.columns import Readings, grown, in_order
 from schemas.channels import CHANNELS
 
 MINUTE_US: Final = 60_000_000
@@ -91,7 +91,7 @@ class Minutes:
         O(n log n) for n readings; slots may be new.
         """
         self._grow(int(slots.max()) + 1)
-        order = np.argsort(slots, kind="stable")
+        order = in_order(slots)
         slots, at = slots[order], readings.at[order]
         in_time = at > self._before(slots, at)
         late = _pairs(slots[~in_time], at[~in_time])

@@ -21,6 +21,7 @@ from connectors.adapters.canonical_structs import (
 )
 from connectors.adapters.gather import Gather
 from connectors.adapters.lines import Ints, Refusal, Refused, Table, Values
+from models.columns import distinct
 from schemas import telemetry
 
 _PORT: Final = attrgetter("port")
@@ -36,7 +37,7 @@ def readings(
     records: NDArray[np.intp],
     payloads: Sequence[bytes],
     stations: Sequence[str],
-    station: NDArray[np.int32],
+    station: NDArray[np.intp],
 ) -> tuple[list[Table | Values], list[tuple[int, Refused]]]:
     """The `reading` messages of a poll in columns, and which payloads are refused (index into `payloads`).
 
@@ -60,7 +61,7 @@ def _part_columns(
     places: NDArray[np.intp],
     records: NDArray[np.intp],
     stations: Sequence[str],
-    station: NDArray[np.int32],
+    station: NDArray[np.intp],
 ) -> tuple[list[Table | Values], list[tuple[int, Refused]]]:
     messages, n = part.messages, len(part.messages)
     number = np.fromiter(map(_PORT, messages), np.int64, n)
@@ -130,17 +131,9 @@ def _settled(gather: Gather, records: NDArray[np.intp], messages: list[Any]) -> 
     return at, gather.flags[records] | np.where(replaced, telemetry.CLOCK_REPLACED, 0).astype(np.uint8)
 
 
-def _port_codes(gather: Gather, stations: Sequence[str], station: NDArray[np.int32], number: Ints) -> NDArray[np.int32]:
+def _port_codes(gather: Gather, stations: Sequence[str], station: NDArray[np.intp], number: Ints) -> NDArray[np.int32]:
     width = int(number.max()) + 1
-    key = station.astype(np.int64) * width + number
-    if len(stations) * width <= 16 * len(key) + 1_000:
-        met = np.zeros(len(stations) * width, bool)
-        met[key] = True
-        used = np.flatnonzero(met)
-        place = np.cumsum(met) - 1
-        inverse: NDArray[np.intp] = place[key]
-    else:
-        used, inverse = np.unique(key, return_inverse=True)
+    used, inverse = distinct(station * width + number, len(stations) * width)
     numbered = zip((used // width).tolist(), (used % width).tolist(), strict=True)
     codes: NDArray[np.int32] = gather.codes([f"{stations[s]}/{n}" for s, n in numbered])[inverse]
     return codes
@@ -169,7 +162,7 @@ def _rows(gather: Gather, record: int, station: str, message: ReadingsMessage, n
     received = int(gather.received_at[record])
     at, replaced = clock.settle_series(device, received, gather.ahead_us)
     flags = gather.flags[record] | np.where(replaced, telemetry.CLOCK_REPLACED, 0).astype(np.uint8)
-    port = _port_codes(gather, [station], np.zeros(len(at), np.int32), number)
+    port = _port_codes(gather, [station], np.zeros(len(at), np.intp), number)
     channels = {name: np.array(column, np.float64) for name, column in message.channels.items()}
     others = {name: np.array(column, np.float64) for name, column in message.other.items()}
     told = np.zeros(len(at), bool)

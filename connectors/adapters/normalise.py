@@ -47,7 +47,7 @@ class _Routed(NamedTuple):
 
     raw: RawPoll
     routes: list[Route]
-    route: NDArray[np.int32]
+    route: NDArray[np.intp]
 
     def of(self, i: int) -> Route:
         """The route of record i."""
@@ -84,7 +84,7 @@ class Normaliser:
         poll = self._routed(raw)
         now = self._log_time(raw.partition, head)
         gather = Gather(
-            np.array(raw.offsets, np.int64),
+            _int64(raw.offsets),
             head.received_at,
             np.where(head.retain, RETAINED, 0).astype(np.uint8),
             self._ahead_us,
@@ -111,10 +111,7 @@ class Normaliser:
         self._now = {int(partition): int(now) for partition, now in state["now"].items()}
 
     def _routed(self, raw: RawPoll) -> _Routed:
-        met = dict.fromkeys(raw.topics)
-        places = dict(zip(met, range(len(met)), strict=True))
-        route = np.fromiter(map(places.__getitem__, raw.topics), np.int32, len(raw.topics))
-        return _Routed(raw, [self._routes.route(topic) for topic in met], route)
+        return _Routed(raw, *self._routes.of(raw.topics))
 
     def _log_time(self, partition: int, head: headers.Headers) -> int:
         """The newest receive time so far. Records whose header cannot be read get that of the moment they stand at."""
@@ -207,6 +204,12 @@ class Normaliser:
     def _reject(self, gather: Gather, poll: _Routed, i: int, refused: Refused) -> None:
         route = poll.of(i)
         gather.reject(i, route.key, route.topic, refused)
+
+
+def _int64(offsets: Sequence[int]) -> NDArray[np.int64]:
+    if isinstance(offsets, range):
+        return np.arange(offsets.start, offsets.stop, offsets.step, dtype=np.int64)
+    return np.array(offsets, np.int64)
 
 
 def _defect(error: Exception) -> Refused:

@@ -5,11 +5,14 @@ Ours are `ev/<station>/from/<kind>` and `ev/<station>/to/<kind>`. Other trees ar
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from models.columns import distinct
 from schemas.topics import FROM_KINDS, TO_KINDS, is_station
 
 Kind = Literal["reading", "readings", "event", "heartbeat", "connection", "ocpp16", "ocpp201"]
@@ -58,20 +61,34 @@ class TopicBinding(BaseModel):
 
 
 class Routes:
-    """Finds routes and remembers them; `route` takes any bytes."""
+    """Finds routes and remembers them."""
 
     def __init__(self, bindings: Iterable[TopicBinding] = ()) -> None:
         self._bindings = [(b.regex(), b.adapter) for b in bindings]
-        self._known: dict[bytes, Route] = {}
+        self._number: dict[bytes, int] = {}
+        self._routes: list[Route] = []
 
-    def route(self, topic: bytes) -> Route:
-        """The route of `topic`."""
-        found = self._known.get(topic)
-        if found is None:
-            if len(self._known) >= _CACHED:
-                self._known.clear()
-            found = self._known[topic] = self._find(topic.decode("utf-8", "replace").replace("\x00", "�"))
-        return found
+    def of(self, topics: Sequence[bytes]) -> tuple[list[Route], NDArray[np.intp]]:
+        """The routes of `topics`, which may be any bytes: each distinct topic's once, and the place of each topic's among them."""
+        try:
+            number = self._numbers(topics)
+        except KeyError:
+            self._meet(topics)
+            number = self._numbers(topics)
+        met, place = distinct(number, len(self._routes))
+        return [self._routes[i] for i in met.tolist()], place
+
+    def _numbers(self, topics: Sequence[bytes]) -> NDArray[np.int32]:
+        return np.fromiter(map(self._number.__getitem__, topics), np.int32, len(topics))
+
+    def _meet(self, topics: Sequence[bytes]) -> None:
+        if len(self._routes) >= _CACHED:
+            self._number.clear()
+            self._routes.clear()
+        for topic in topics:
+            if topic not in self._number:
+                self._number[topic] = len(self._routes)
+                self._routes.append(self._find(topic.decode("utf-8", "replace").replace("\x00", "�")))
 
     def _find(self, topic: str) -> Route:
         levels = topic.split("/")

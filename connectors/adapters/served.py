@@ -20,7 +20,7 @@ class Served:
         self._bridge: str | None = None
 
     def of(
-        self, cws: Sequence[bytes], routes: Sequence[Route], route: NDArray[np.int32], messages: NDArray[np.intp]
+        self, cws: Sequence[bytes], routes: Sequence[Route], route: NDArray[np.intp], messages: NDArray[np.intp]
     ) -> dict[str, str]:
         """Station -> bridge, by the newest message that each station said; `messages` are the places of messages."""
         last = np.full(len(routes), -1, np.intp)

@@ -10,8 +10,8 @@ from connectors.kafka.errors import KafkaError, OffsetGoneError
 from connectors.kafka.producer import log_error
 from connectors.kafka.settings import KafkaSettings
 
-BATCH: Final = 10_000
-"""Messages a call: 50,000 is a quarter slower, small batches cost a call each (measured)."""
+BATCH: Final = 20_000
+"""Messages a call: 50,000 is a quarter slower, 10,000 costs the flows a twentieth more (measured)."""
 
 _OUT_OF_RANGE: Final = (ck.KafkaError._AUTO_OFFSET_RESET, ck.KafkaError.OFFSET_OUT_OF_RANGE)
 

@@ -12,6 +12,7 @@ from models.anomaly.explain import contributions
 from models.anomaly.features import FEATURES
 from models.anomaly.situation import CONTEXTS
 from models.anomaly.ticks import Ticks
+from models.columns import in_order
 from models.operator import Append
 
 IDLE_EVERY: Final = 10
@@ -47,7 +48,7 @@ class Minutes:
         touched = t.slot[t.first]
         touched = touched[a["minute.number"][touched] >= 0]
         slot = np.concatenate((touched, t.slot))
-        order = np.argsort(slot, kind="stable")
+        order = in_order(slot)
         slot = slot[order]
         number = np.concatenate((a["minute.number"][touched], t.at // MINUTE_US))[order]
         stacked = {

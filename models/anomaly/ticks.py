@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from models.anomaly.arrays import NEVER, Bools, Float32, Int64, PortArrays, Slots, ends, newer, starts
-from models.columns import Readings
+from models.columns import Readings, in_order
 from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import RETAINED
 
@@ -71,7 +71,7 @@ class TickBook:
 
     def take(self, slot: Slots, readings: Readings) -> Ticks:
         """The ticks that `readings` close; `slot` is the port slot of each reading. O(n log n)."""
-        order = np.argsort(slot, kind="stable")
+        order = in_order(slot)
         usable = (readings.flags[order] & RETAINED) == 0
         taken = order[newer(slot[order], readings.at[order], usable, self._a["tick.taken_at"][slot[order]])]
         if not len(taken):

@@ -13,7 +13,7 @@ from models.anomaly.arrays import NEVER, Int64, PortArrays, Slots, ends, newer, 
 from models.anomaly.decide import Decider, Evidence
 from models.anomaly.feature import Feature, Sample
 from models.anomaly.judge import Judge
-from models.columns import Others
+from models.columns import Others, in_order
 from schemas.alerts import Alert
 
 SPELL_US: Final = 4 * 3_600_000_000
@@ -54,7 +54,7 @@ class Values:
         for channel, judge in self._by_channel.items():
             rows = np.flatnonzero((channels == channel) & np.isfinite(other.value) & (np.abs(other.value) < 1e6))
             if len(rows):
-                rows = rows[np.argsort(slot[rows], kind="stable")]
+                rows = rows[in_order(slot[rows])]
                 taken = self._a[f"{judge.feature.name}.taken_at"]
                 rows = rows[newer(slot[rows], other.at[rows], np.ones(len(rows), np.bool_), taken[slot[rows]])]
                 alerts += self._channel(judge, slot[rows], other.at[rows], other, rows, kind, ports, level)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.columns import Batch, Readings
+from models.columns import Batch, Readings, in_order
 from models.sessions.energy import NONE, Columns
 from models.sessions.facts import END, MARKS, UPDATE, session_id
 from models.sessions.keeper import Keeper
@@ -159,10 +159,8 @@ def _telling(readings: Readings) -> NDArray[np.intp] | None:
 
 
 def _order(slot: NDArray[np.intp], turn: NDArray[np.int64], ports: int) -> NDArray[np.intp]:
-    """By turn and slot, within them as they came. Small codes sort by radix."""
-    code = turn * ports + slot
-    top = int(code.max()) if len(code) else 0
-    return np.argsort(code.astype(np.uint16) if top < 65_536 else code, kind="stable")
+    """By turn and slot, within them as they came."""
+    return in_order(turn * ports + slot)
 
 
 def _samples(readings: Readings, ports: list[str], facts: Mapping[str, PortFacts]) -> Columns:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.columns import grown
+from models.columns import grown, in_order
 from models.uptime.gaps import FOREVER, Gaps, Span, without
 
 SETTLE_US: Final = 5_000_000
@@ -49,7 +49,7 @@ class Presence:
         """
         if len(station) == 0:
             return {}
-        order = np.argsort(station.astype(np.uint16) if len(self.last) < 65_536 else station, kind="stable")
+        order = in_order(station)
         station, at = station[order], at[order]
         _sort_times(station, at)
         begins = np.concatenate(([True], station[1:] != station[:-1]))
