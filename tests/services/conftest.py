@@ -9,6 +9,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from chargewell.services import ServiceSettings, providers
 
+PATIENCE_S = 60.0
+"""Ends a test that is broken; no measure of speed."""
+
 
 class Client:
     """A paho client that collects what it receives and how its subscriptions and publications were answered."""
@@ -23,9 +26,12 @@ class Client:
         if will is not None:
             self.client.will_set(will, b"gone", qos=1)
         self.connected, self.heard, self.granted, self.changed = None, [], {}, threading.Condition()
+        self.acknowledged, self.losses = set(), 0
         self.client.on_connect = lambda _c, _u, _f, reason, _p: self._note("connected", reason)
         self.client.on_message = lambda _c, _u, message: self._hear(message)
         self.client.on_subscribe = lambda _c, _u, mid, reasons, _p: self._grant(mid, reasons)
+        self.client.on_publish = lambda _c, _u, mid, _r, _p: self._acknowledge(mid)
+        self.client.on_disconnect = lambda *_: self._lose()
         self.client.connect(endpoint.host, endpoint.port)
         self.client.loop_start()
         assert self.wait(lambda: self.connected is not None), "no CONNACK"
@@ -45,9 +51,19 @@ class Client:
             self.granted[mid] = not reasons[0].is_failure
             self.changed.notify_all()
 
-    def wait(self, condition, seconds=5.0):
+    def _acknowledge(self, mid):
         with self.changed:
-            return self.changed.wait_for(condition, seconds)
+            self.acknowledged.add(mid)
+            self.changed.notify_all()
+
+    def _lose(self):
+        with self.changed:
+            self.losses += 1
+            self.changed.notify_all()
+
+    def wait(self, condition):
+        with self.changed:
+            return self.changed.wait_for(condition, PATIENCE_S)
 
     def subscribe(self, topic):
         """Whether the broker granted it."""
@@ -55,11 +71,11 @@ class Client:
         assert self.wait(lambda: mid in self.granted), f"no SUBACK for {topic}"
         return self.granted[mid]
 
-    def publish(self, topic, payload, *, retain=False, seconds=5.0):
+    def publish(self, topic, payload, *, retain=False):
         """Whether the broker acknowledged it (a refused one may be acknowledged, or answered by a disconnect)."""
-        info = self.client.publish(topic, payload, qos=1, retain=retain)
-        info.wait_for_publish(seconds)
-        return info.is_published()
+        before, mid = self.losses, self.client.publish(topic, payload, qos=1, retain=retain).mid
+        assert self.wait(lambda: mid in self.acknowledged or self.losses > before), f"no answer to a message on {topic}"
+        return mid in self.acknowledged
 
     def vanish(self):
         """Lose the connection without a word."""

@@ -25,7 +25,7 @@ def heard_by_bridge(broker, connect):
     def say(login, topic):
         bridge = connect(broker, "bridge", USERS["bridge"])
         assert bridge.subscribe("ev/#")
-        connect(broker, login, USERS[login]).publish(topic, topic.encode(), seconds=1.0)
+        connect(broker, login, USERS[login]).publish(topic, topic.encode())
         depot = connect(broker, "depot", USERS["depot"])
         assert depot.publish("ev/mark/from/event", b"mark")
         assert bridge.wait(lambda: ("ev/mark/from/event", b"mark") in bridge.heard)
@@ -88,11 +88,15 @@ def test_a_login_hears_what_is_said_to_it(broker, connect, login, filter_):
 def test_a_station_does_not_hear_what_others_say(broker, connect, login, filter_):
     listener = connect(broker, login, USERS[login])
     listener.subscribe(filter_)
+    assert listener.subscribe("ev/ST-1/to/#")
 
-    assert connect(broker, "control", USERS["control"]).publish("ev/ST.2/to/command", b"secret")
     assert connect(broker, "depot", USERS["depot"]).publish("ev/ST.2/from/event", b"secret")
+    control = connect(broker, "control", USERS["control"])
+    assert control.publish("ev/ST.2/to/command", b"secret")
+    assert control.publish("ev/ST-1/to/command", b"mine")
 
-    assert not listener.wait(lambda: listener.heard, 0.5)
+    assert listener.wait(lambda: listener.heard)
+    assert {payload for _, payload in listener.heard} == {b"mine"}
 
 
 @pytest.mark.parametrize(("login", "password"), [(None, None), ("ST-1", "two"), ("nobody", "x")])

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 import uuid
 from contextlib import suppress
 
@@ -33,10 +32,10 @@ def named(pairs):
 def put_kafka(endpoint, word):
     admin = AdminClient({"bootstrap.servers": endpoint.bootstrap})
     with suppress(Exception):
-        admin.create_topics([NewTopic("words", 1, 1)])["words"].result(10)
+        admin.create_topics([NewTopic("words", 1, 1)])["words"].result(60)
     producer, errors = Producer({"bootstrap.servers": endpoint.bootstrap, "acks": "all"}), []
     producer.produce("words", word.encode(), on_delivery=lambda error, _: errors.append(error))
-    producer.flush(10)
+    producer.flush(60)
     assert errors == [None]
 
 
@@ -49,14 +48,11 @@ def words_kafka(endpoint):
         }
     )
     consumer.assign([TopicPartition("words", 0, OFFSET_BEGINNING)])
-    found, deadline = set(), time.monotonic() + 15
-    while time.monotonic() < deadline:
-        message = consumer.poll(0.2)
-        if message is not None and message.error() is not None:
-            break
-        if message is not None:
-            found.add(message.value().decode())
+    found = set()
+    while (message := consumer.poll(60)) is not None and message.error() is None:
+        found.add(message.value().decode())
     consumer.close()
+    assert message is not None, "Kafka told neither a message nor the end of the partition"
     return found
 
 
@@ -151,15 +147,13 @@ def test_what_was_stored_is_there_after_a_stop_and_a_start(kind, start, put, wor
 
 
 @named(OWNED)
-def test_what_was_stored_is_there_after_kill_9_and_the_death_is_noticed(kind, start, put, words):
+def test_what_was_stored_is_there_after_kill_9_and_the_death_is_noticed(kind, name, start, put, words, until, tmp_path):
     first = start()
     put(kind, first.endpoint, "kept")
-    time.sleep(3 if kind == "mqtt" else 0)  # Mosquitto's dump; the others have stored it when they confirm it
+    if name == "mosquitto":  # it dumps every two seconds; the others have stored it when they confirm it
+        until(lambda: any(b"kept" in dump.read_bytes() for dump in tmp_path.rglob("mosquitto.db")))
     os.kill(first.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while first.alive() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not first.alive()
+    until(lambda: not first.alive())
     first.stop()
 
     second = start(keep_ports=True)
@@ -196,12 +190,11 @@ def test_a_port_taken_meanwhile_is_replaced_and_the_data_stays(kind, start, put,
 def test_a_stop_is_clean_bounded_and_may_be_repeated(start):
     running = start()
     family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
-    began = time.monotonic()
 
     running.stop()
     running.stop()
 
-    assert time.monotonic() - began < 15
+    assert running._child.wait(0) != -signal.SIGKILL, "it did not end when asked, but by force after its time"
     assert not any(one.is_running() for one in family)
     assert not running.alive()
 
@@ -222,7 +215,7 @@ def test_a_killed_owner_leaves_no_orphan_and_the_folder_can_be_used_at_once(kind
         family = [service, *service.children(recursive=True)]
         owner.kill()
         owner.wait()
-        _, orphans = psutil.wait_procs(family, timeout=10)
+        _, orphans = psutil.wait_procs(family, timeout=60)
         assert orphans == []
 
     assert start().alive()

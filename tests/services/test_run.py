@@ -36,7 +36,7 @@ def test_a_death_is_told_once_and_a_restart_keeps_address_and_data(folder):
         running.watch(lambda kind, tail: told.put((kind, tail)), every_seconds=0.05)
         os.kill(running.running("postgres").pid, signal.SIGKILL)
 
-        kind, tail = told.get(timeout=10)
+        kind, tail = told.get(timeout=60)
         assert kind == "postgres"
         assert "ready to accept connections" in tail
         assert list(running.dead()) == ["postgres"]
