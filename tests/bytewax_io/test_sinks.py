@@ -155,7 +155,7 @@ def test_after_a_write_that_failed_none_moves_the_mark_past_its_rows():
 def test_the_flow_goes_on_while_the_database_writes_and_what_comes_meanwhile_is_written_together(clock):
     writer, go_on = Keeping(), threading.Event()
     keep = writer.write
-    writer.write = lambda *what: go_on.wait(10) and keep(*what)
+    writer.write = lambda *what: go_on.wait(60) and keep(*what)
     sink = part(writer, flush_s=0.5, flush_items=4)
     for origin in range(1, 5):
         sink.write_batch([(Outputs([origin]), origin)])
@@ -170,7 +170,7 @@ def test_the_flow_goes_on_while_the_database_writes_and_what_comes_meanwhile_is_
 def test_the_flow_waits_for_a_database_that_is_too_far_behind(clock):
     writer, go_on, done = Keeping(), threading.Event(), threading.Event()
     keep = writer.write
-    writer.write = lambda *what: go_on.wait(10) and keep(*what)
+    writer.write = lambda *what: go_on.wait(60) and keep(*what)
     sink = part(writer, flush_items=2)
 
     def write():
@@ -181,7 +181,7 @@ def test_the_flow_waits_for_a_database_that_is_too_far_behind(clock):
     waiting.start()
     assert not done.wait(0.2)
     go_on.set()
-    waiting.join(10)
+    waiting.join(60)
     sink.close()
     assert writer.writes == [("01d", [0, 1], 1), ("01d", [2, 3], 3)]
 

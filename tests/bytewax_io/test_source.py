@@ -1,6 +1,5 @@
 """The partition source: where it starts, where it ends, what it refuses."""
 
-import statistics
 import threading
 import time
 
@@ -10,8 +9,17 @@ import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink
 
-from connectors.bytewax_io import DecodeError, FlowError, PartitionSource, forget, run_flow
-from connectors.kafka import KafkaError, KafkaSettings, OffsetGoneError, Producer, check_message, committed, ends
+from connectors.bytewax_io import DecodeError, FlowError, PartitionSource, forget, reader, run_flow
+from connectors.kafka import (
+    KafkaError,
+    KafkaSettings,
+    OffsetGoneError,
+    Producer,
+    check_message,
+    committed,
+    consumer,
+    ends,
+)
 from connectors.stopping import request_stop
 
 
@@ -125,26 +133,44 @@ def test_offsets_are_told_to_the_group_for_lag_tools(kafka, fill, tmp_path):
     assert committed(kafka, "reading", kafka.topics.raw)[0] == 7
 
 
+class Watched:
+    """A consumer that notes when each poll began that brought something."""
+
+    def __init__(self, client, began):
+        self.client, self.began = client, began
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def poll(self, timeout):
+        began = time.monotonic()
+        message = self.client.poll(timeout)
+        if message is not None:
+            self.began.append(began)
+        return message
+
+
 @pytest.mark.integration
-def test_an_idle_source_wakes_with_the_message(kafka, tmp_path):
-    out = []
+def test_an_idle_source_waits_in_the_client_and_wakes_with_the_message(kafka, tmp_path, monkeypatch, until):
+    out, began, sent = [], [], []
+    monkeypatch.setattr(reader, "consumer", lambda *how: Watched(consumer(*how), began))
     thread = threading.Thread(target=run_flow, args=(flow_into(out, kafka), tmp_path))
     thread.start()
     producer = Producer(kafka, "waking", linger_ms=0)
-    delays = []
     for number in range(40):
         time.sleep(0.04)
+        sent.append(time.monotonic())
         producer.send(kafka.topics.raw, b"%d" % number, partition=number % 2)
         producer.flush()
-        sent = time.monotonic()
-        while sum(len(batch) for _, batch in out) <= number and thread.is_alive():
-            time.sleep(0.001)
-        delays.append(time.monotonic() - sent)
+        until(lambda wanted=number + 1: sum(len(batch) for _, batch in out) == wanted or not thread.is_alive())
     request_stop()
-    thread.join(10)
+    until(lambda: not thread.is_alive())
 
     assert sum(len(batch) for _, batch in out) == 40
-    assert statistics.median(delays) < 0.02  # a sleep of 50 ms between polls would make it 25 ms and more
+    waited = sum(b < s for b, s in zip(began, sent, strict=True))
+    assert waited > 20, (
+        "a source that sleeps between polls finds most messages by polls that begin after they were sent"
+    )
 
 
 class Watermarks:

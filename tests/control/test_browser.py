@@ -25,6 +25,7 @@ def browser():
             pytest.fail("no Chromium on this machine: make services installs it")
         pytest.skip("no Chromium on this machine: make services installs it")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=60_000)
         made = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield made
         made.close()
@@ -110,7 +111,7 @@ def test_a_list_shows_a_new_incident_without_being_loaded_again(phone, conn, sta
 
     taken(alerts.said(f"{station}/1"))
 
-    expect(phone.get_by_text("Fan or filter clogged")).to_be_visible(timeout=15_000)
+    expect(phone.get_by_text("Fan or filter clogged")).to_be_visible()
 
 
 def test_a_driver_reports_a_fault_from_the_qr_code(phone, station, table):

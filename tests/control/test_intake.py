@@ -1,7 +1,6 @@
 """The intake on a real Kafka and PostgreSQL: each alert once, poison set aside, killed and away."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +30,7 @@ def publish(kafka):
         for value in values:
             raw = value if isinstance(value, bytes | None) else value.model_dump_json().encode()
             producer.send(kafka.topics.alerts, raw, key=key.encode())
-        producer.flush(20)
+        producer.flush(60)
 
     return send
 
@@ -49,7 +48,7 @@ def running(database_settings, kafka):
 
         def end(self):
             self.stop.set()
-            return self.ended.exception(20)
+            return self.ended.exception(60)
 
     yield Running
     assert [
@@ -57,25 +56,18 @@ def running(database_settings, kafka):
     ] == []
 
 
-def until(done, seconds=20):
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
-
-
 def now_minus(**span):
     return datetime.now(UTC) - timedelta(**span)
 
 
-def test_alerts_are_taken_as_they_come(running, publish, alerts, station, table):
+def test_alerts_are_taken_as_they_come(running, publish, alerts, station, table, until):
     running()
     publish(alerts.said(f"{station}/1", onset=now_minus(minutes=1), raised=now_minus(seconds=1)))
 
     until(lambda: len(table("work_order", station)) == 1)
 
 
-def test_alerts_of_before_the_first_start_are_history(running, publish, alerts, station, table):
+def test_alerts_of_before_the_first_start_are_history(running, publish, alerts, station, table, until):
     publish(alerts.said(f"{station}/1", onset=now_minus(hours=3)))
     running()
 
@@ -91,7 +83,9 @@ def poison(conn, kafka):
     return found.fetchall()
 
 
-def test_poison_is_set_aside_with_its_reason_and_holds_nobody_up(running, publish, alerts, station, table, conn, kafka):
+def test_poison_is_set_aside_with_its_reason_and_holds_nobody_up(
+    running, publish, alerts, station, table, conn, kafka, until
+):
     good = alerts.said(f"{station}/1", onset=now_minus(minutes=1), raised=now_minus(seconds=1))
     publish(
         b"{not json",
@@ -119,7 +113,7 @@ def test_poison_is_set_aside_with_its_reason_and_holds_nobody_up(running, publis
     assert all(detail for _, detail in poison(conn, kafka))
 
 
-def test_a_restart_goes_on_where_it_was(running, publish, alerts, station, table, kafka):
+def test_a_restart_goes_on_where_it_was(running, publish, alerts, station, table, kafka, until):
     first = running()
     publish(alerts.said(f"{station}/1", onset=now_minus(minutes=1), raised=now_minus(seconds=1)))
     until(lambda: len(table("incident", station)) == 1)
@@ -131,12 +125,12 @@ def test_a_restart_goes_on_where_it_was(running, publish, alerts, station, table
 
     consumer = ck.Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": kafka.named(GROUP)})
     parts = [ck.TopicPartition(kafka.topics.alerts, p) for p in range(2)]
-    until(lambda: sum(max(0, p.offset) for p in consumer.committed(parts, timeout=10)) == 2)
+    until(lambda: sum(max(0, p.offset) for p in consumer.committed(parts, timeout=60)) == 2)
     consumer.close()
 
 
 def test_what_was_taken_but_not_committed_comes_again_and_changes_nothing(
-    running, publish, alerts, station, table, monkeypatch
+    running, publish, alerts, station, table, monkeypatch, until
 ):
     alert = alerts.cut(f"{station}/1", onset=now_minus(minutes=1), raised=now_minus(seconds=1))
     publish(alert)
@@ -154,7 +148,7 @@ def test_what_was_taken_but_not_committed_comes_again_and_changes_nothing(
     assert before["incident"][0] in table("incident", station)
 
 
-def test_a_second_intake_refuses_to_start(running, monkeypatch, publish, alerts, station, table):
+def test_a_second_intake_refuses_to_start(running, monkeypatch, publish, alerts, station, table, until):
     monkeypatch.setattr(intake_module, "_TAKEOVER_S", 0.5)
     running()
     publish(alerts.said(f"{station}/1", onset=now_minus(minutes=1), raised=now_minus(seconds=1)))
@@ -162,11 +156,11 @@ def test_a_second_intake_refuses_to_start(running, monkeypatch, publish, alerts,
     second = running()
 
     with pytest.raises(SecondIntakeError, match="stop it first"):
-        second.ended.result(20)
+        second.ended.result(60)
 
 
 def test_a_database_that_ends_its_connections_loses_no_alert(
-    running, publish, alerts, station, table, database_settings
+    running, publish, alerts, station, table, database_settings, until
 ):
     running()
     with connect(database_settings) as admin:

@@ -3,7 +3,6 @@
 import asyncio
 import queue
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +34,7 @@ def listening(endpoint, topic):
     client.connect(endpoint.host, endpoint.port)
     client.loop_start()
     client.subscribe(topic, 1)
-    ready.get(timeout=10)
+    ready.get(timeout=60)
     try:
         yield got
     finally:
@@ -43,30 +42,33 @@ def listening(endpoint, topic):
         client.loop_stop()
 
 
-def work_for(database_settings, effects, done, seconds=20):
-    """Run the worker until `done()`; whether it came about."""
+@pytest.fixture
+def work_for(until):
+    """`work_for(database_settings, effects, done)`: run the worker until `done()`."""
 
-    async def go():
-        halt = threading.Event()
-        task = asyncio.create_task(work(database_settings, effects, halt))
-        end = time.monotonic() + seconds
-        while not done() and time.monotonic() < end:
-            await asyncio.sleep(0.05)
-        halt.set()
-        await asyncio.wait_for(task, 20)
+    def run(database_settings, effects, done):
+        async def go():
+            halt = threading.Event()
+            task = asyncio.create_task(work(database_settings, effects, halt))
+            try:
+                await asyncio.to_thread(until, done)
+            finally:
+                halt.set()
+                await asyncio.wait_for(task, 60)
 
-    asyncio.run(go())
-    return done()
+        asyncio.run(go())
+
+    return run
 
 
 def test_a_command_travels_from_the_alert_to_the_station(
-    conn, pool, settings, station, alerts, database_settings, services, table, mqtt_client_id
+    conn, pool, settings, station, alerts, database_settings, services, table, mqtt_client_id, work_for
 ):
     now = datetime.now(UTC)
     sender = Sender(mqtt_settings(services.mqtt), client_id=mqtt_client_id)
     with listening(services.mqtt, f"ev/{station}/to/command") as got:
         take(conn, settings, alerts.said(f"{station}/1", "pilot", onset=now), now)
-        assert work_for(database_settings, Effects(pool, settings, sender), lambda: not got.empty())
+        work_for(database_settings, Effects(pool, settings, sender), lambda: not got.empty())
         topic, body = got.get_nowait()
     sender.close()
 
@@ -94,7 +96,7 @@ def test_a_job_exists_only_if_its_transaction_does(conn, other):
 
 
 def test_a_job_of_a_worker_that_died_is_done_by_the_next(
-    conn, pool, settings, station, alerts, database_settings, table
+    conn, pool, settings, station, alerts, database_settings, table, work_for
 ):
     now = datetime.now(UTC)
     take(conn, settings, alerts.said(f"{station}/1", "pilot", onset=now), now)
@@ -108,13 +110,11 @@ def test_a_job_of_a_worker_that_died_is_done_by_the_next(
     )
     sent = []
 
-    assert work_for(
-        database_settings, Effects(pool, settings, lambda *message: sent.append(message)), lambda: len(sent) > 0
-    )
+    work_for(database_settings, Effects(pool, settings, lambda *message: sent.append(message)), lambda: len(sent) > 0)
 
 
 def test_an_approved_credit_is_settled_once_the_provider_has_it(
-    conn, pool, station, alerts, database_settings, table, receiver, monkeypatch
+    conn, pool, station, alerts, database_settings, table, receiver, monkeypatch, work_for
 ):
     now = datetime.now(UTC)
     hook = receiver.hook.model_copy(update={"events": ("credit.approved",)})
@@ -124,7 +124,7 @@ def test_an_approved_credit_is_settled_once_the_provider_has_it(
     def settled():
         return table("credit", station)[0]["state"] == "settled"
 
-    assert work_for(database_settings, Effects(pool, settings, lambda *_: None), settled)
+    work_for(database_settings, Effects(pool, settings, lambda *_: None), settled)
     ((_, body),) = receiver.got
     assert orjson.loads(body)["data"]["net_minor"] == 50
 
@@ -139,7 +139,7 @@ def test_without_a_provider_a_credit_stays_approved(conn, pool, settings, statio
     assert table("credit", station)[0]["state"] == "approved"
 
 
-def test_receivers_are_told_of_incidents_and_orders(conn, pool, station, alerts, database_settings, receiver):
+def test_receivers_are_told_of_incidents_and_orders(conn, pool, station, alerts, database_settings, receiver, work_for):
     now = datetime.now(UTC)
     settings = ControlSettings(webhooks=(receiver.hook,), webhook_networks=("127.0.0.0/8",))
     take(conn, settings, alerts.said(f"{station}/1", onset=now), now)
@@ -149,7 +149,7 @@ def test_receivers_are_told_of_incidents_and_orders(conn, pool, station, alerts,
         return {m["type"] for m in messages if m["data"]["port"] == f"{station}/1"}
 
     wanted = {"incident.opened", "work_order.opened"}
-    assert work_for(database_settings, Effects(pool, settings, lambda *_: None), lambda: told() == wanted)
+    work_for(database_settings, Effects(pool, settings, lambda *_: None), lambda: told() == wanted)
 
 
 def test_a_broker_that_is_away_is_an_error_and_leaves_nothing_to_be_sent_later(unused_port):

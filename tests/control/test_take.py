@@ -276,7 +276,7 @@ def test_eight_intakes_at_once_open_one_incident_and_one_order_without_a_gap_in_
     def one(n: int) -> str:
         alert: Alert = alerts.said(f"{station}/{1 + n % 2}", "communication", source=f"s{n}", kind="silence")
         with connect(database_settings) as own:
-            ready.wait(10)
+            ready.wait(60)
             return take(own, settings, alert, now).value
 
     with ThreadPoolExecutor(8) as pool:

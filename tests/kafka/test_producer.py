@@ -42,13 +42,17 @@ def test_records_that_nobody_takes_fail_after_the_patience():
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         settings = KafkaSettings(bootstrap=f"127.0.0.1:{nobody.getsockname()[1]}")
-        producer = Producer(settings, "x", patience_s=0.5)
-        producer.send("t", b"x")
+        patient, impatient = (
+            Producer(settings, "patient", patience_s=60),
+            Producer(settings, "impatient", patience_s=0.5),
+        )
+        for producer in (patient, impatient):
+            producer.send("t", b"x")
 
         with pytest.raises(DeliveryError, match="1 records were not confirmed by Kafka within"):
-            producer.flush(0.2)
+            patient.flush(0.2)
         with pytest.raises(DeliveryError, match="1 records were not written to Kafka"):
-            producer.flush(10)
+            impatient.flush(60)
 
 
 class Full:

@@ -396,5 +396,5 @@ def test_a_flow_that_was_killed_gives_its_shards_free_at_once(settings):
         assert first.stdout.readline() == b"claimed\n"
         first.kill()
 
-    with Writer(settings, "store", claim_wait_s=5) as second:
+    with Writer(settings, "store", claim_wait_s=60) as second:
         second.claim("00n")
