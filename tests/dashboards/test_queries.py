@@ -1,4 +1,4 @@
-"""Every query runs under the read-only role on the history of a simulated network, quickly, and gives finite figures."""
+"""Every query runs under the read-only role on the history of a simulated network, with little work, and gives finite figures."""
 
 import math
 from datetime import datetime
@@ -33,7 +33,9 @@ VARIABLES = {
     (variable.name, variable.query): pytest.param(variable.query, id=variable.name)
     for page in DASHBOARDS.values() for variable in page.templating.list_val if variable.type_val == "query"
 }.values()  # fmt: skip
-LIMIT_S = 1.0
+MOST_HANDLED = 500_000
+"""Rows that a query takes in hand. Thirty days of 120 ports are 22 times this network: eleven million rows, of which PostgreSQL
+handles more than ten million a second. `chargewell bench dashboards` measures the time itself."""
 
 
 def finite(value):
@@ -46,8 +48,8 @@ def rows_of(reader, network, query, days):
     """The rows; a query about one port is put to one port after the other until it has some."""
     ports = network.ports if "${port:" in query else network.ports[:1]
     for port in ports:
-        found, seconds = reader(query, days, port)
-        assert seconds < LIMIT_S, f"{seconds:.2f} s"
+        found, handled = reader(query, days, port)
+        assert handled < MOST_HANDLED
         if found:
             return found
     return []
@@ -84,9 +86,9 @@ def test_every_variable_offers_something(reader, query):
 
 @pytest.mark.parametrize("wanted", alert_rules.WANTED, ids=lambda wanted: wanted.uid)
 def test_every_alert_rule_gives_labels_and_one_number(reader, wanted):
-    found, seconds = reader(wanted.sql)
+    found, handled = reader(wanted.sql)
 
-    assert seconds < LIMIT_S
+    assert handled < MOST_HANDLED
     for row in found:
         assert all(isinstance(value, str) for value in row[:-1])
         assert math.isfinite(row[-1])
