@@ -40,6 +40,8 @@ class SmallFleet:
     ac: int = 4
     seed: int = 1
     charge_share: float = 0.12
+    heat: float = 0.0
+    """K by which the weather is warmer than ever; may change as the fleet goes on."""
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self):
@@ -94,7 +96,7 @@ class SmallFleet:
     def _step(self, dt, now, faults):
         n, rng = len(self.names), self.rng
         hour = self.seconds / 3600 % 24
-        ambient = 12 + 8 * np.sin(2 * np.pi * (hour - 9) / 24) + 3 * np.sin(self.seconds / 4e5)
+        ambient = self.heat + 12 + 8 * np.sin(2 * np.pi * (hour - 9) / 24) + 3 * np.sin(self.seconds / 4e5)
         rate = self.charge_share / (1 - self.charge_share) / 2400
         begins = (self.left <= 0) & (rng.random(n) < rate * dt)
         self.left = np.where(begins, rng.uniform(1200, 3600, n), np.maximum(self.left - dt, 0))
@@ -121,6 +123,8 @@ class SmallFleet:
                 extra_hot[f.port] = f.size * grown
             elif f.kind == "cooling":
                 extra_in[f.port], slow_fan[f.port] = f.size * grown, 1 - 0.7 * grown
+            elif f.kind == "fan":
+                slow_fan[f.port] = 1 - f.size * grown
             elif f.kind == "module" and now >= f.start_s:
                 current[f.port] *= 1 - f.size
             elif f.kind == "supply":

@@ -101,6 +101,16 @@ def test_a_fault_is_found_named_and_dated(learned, tools, kind, size, family, wi
     assert alert.probability > 0.999
 
 
+def test_a_stopped_fan_in_heat_that_was_never_met_is_still_found(learned, tools):
+    fleet, operator, n = learned
+    fleet.heat = 35.0
+    track = fleet.run(600, 1.0, [tools.Fault(1, "fan", 60, 1.0, ramp_s=10)])
+
+    _, alerts = _feed(operator, tools.batches(fleet, track, idle_s=30, charge_s=2, origin=n))
+
+    assert {(a.port, a.family) for a in alerts} == {(fleet.names[1], "cooling")}
+
+
 def test_an_alert_is_told_again_when_worse_and_cleared_when_over(learned, tools):
     fleet, operator, n = learned
     track = fleet.run(900, 1.0, [tools.Fault(2, "contact", 60, 60.0, ramp_s=300)])
