@@ -36,15 +36,20 @@ def rated(conn):
     ).fetchone()[0]
 
 
+def reject(conn, *days):
+    """Rejects of so many days ago."""
+    for ago in days:
+        conn.execute(
+            "INSERT INTO reject (shard, origin, seq, received_at, station, topic, reason) VALUES ('00n', %s, 0, %s, 's', 't', 'json')",
+            (ago, NOW - timedelta(days=ago)),
+        )
+
+
 def test_a_row_that_begins_is_put_in_force_and_old_rejects_go(database_alone):
     with connect(database_alone.database) as conn:
         registry.store(conn, of(22_000, NOW + timedelta(hours=1)))
         assert rated(conn)[1] == 11_000
-        for days in (5, 45):
-            conn.execute(
-                "INSERT INTO reject (shard, origin, seq, received_at, station, topic, reason) VALUES ('00n', %s, 0, %s, 's', 't', 'json')",
-                (days, NOW - timedelta(days=days)),
-            )
+        reject(conn, 5, 45)
 
         said = list(tidy.tidy(database_alone, NOW + timedelta(hours=2)))
 
@@ -57,6 +62,18 @@ def test_the_command_tells_what_it_did(database_alone):
     told = CliRunner().invoke(app, ["tidy"], catch_exceptions=False)
 
     assert (told.exit_code, "old rows: none" in told.output) == (0, True)
+
+
+@pytest.mark.parametrize(("kept_days", "left"), [(0, [5, 4_500]), (3, [])])
+def test_the_command_keeps_what_the_settings_say_and_with_zero_days_all(database_alone, configure, kept_days, left):
+    retention = database_alone.retention.model_copy(update={"reject": kept_days})
+    configure(database_alone.model_copy(update={"retention": retention}))
+    with connect(database_alone.database) as conn:
+        reject(conn, 5, 4_500)
+
+        CliRunner().invoke(app, ["tidy"], catch_exceptions=False)
+
+        assert [origin for (origin,) in conn.execute("SELECT origin FROM reject ORDER BY origin")] == left
 
 
 def test_it_goes_on_until_asked_to_stop_and_outlives_an_absent_database(database_alone, monkeypatch, until):
