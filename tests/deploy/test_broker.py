@@ -3,12 +3,11 @@
 import os
 import shutil
 import subprocess
-import time
 
 import pytest
 
 from chargewell.services.ports import free_port
-from connectors.mqtt import MqttError, MqttSettings, Publisher
+from connectors.mqtt import MqttRefusedError, MqttSettings, Publisher
 
 pytestmark = pytest.mark.integration
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -18,9 +17,10 @@ PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin
 def broker(make_secrets, tmp_path, capsys):
     """A Mosquitto on the files of a first start with one station's login; `(port, passwords by login)`."""
     if PROGRAM is None:
-        if os.environ.get("CHARGEWELL_TEST_SERVICES") == "installed":
-            pytest.fail("Mosquitto is not installed: make services")
-        pytest.skip("no Mosquitto on this machine")
+        missing = (
+            "no Mosquitto on this machine: `make services` installs it, or on another system its package mosquitto"
+        )
+        (pytest.fail if os.environ.get("CHARGEWELL_REQUIRE_SERVICES") == "1" else pytest.skip)(missing)
     make_secrets.main([str(tmp_path)])
     capsys.readouterr()
     make_secrets.main([str(tmp_path), "--login", "DE-X-001"])
@@ -41,16 +41,17 @@ def broker(make_secrets, tmp_path, capsys):
         yield port, words | {station: password}, tmp_path / "log"
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(60)
 
 
 def connected(port, login, password):
+    """Whether the broker lets it in; waits until the broker answers."""
     publisher = Publisher(
         MqttSettings(host="127.0.0.1", port=port, user=login, password=password), client_id=f"t-{login}"
     )
     try:
-        publisher.wait_connected(5)
-    except MqttError:
+        publisher.wait_connected(60)
+    except MqttRefusedError:
         return False
     finally:
         publisher.close()
@@ -59,10 +60,8 @@ def connected(port, login, password):
 
 def test_mosquitto_takes_the_files_and_lets_in_whom_they_name_alone(broker):
     port, words, log = broker
-    end = time.monotonic() + 10
-    while not connected(port, "bridge", words["bridge"]):
-        assert time.monotonic() < end, log.read_text("utf-8")
 
+    assert connected(port, "bridge", words["bridge"])
     assert connected(port, "control", words["control"])
     assert connected(port, "DE-X-001", words["DE-X-001"])
     assert not connected(port, "DE-X-001", words["bridge"])

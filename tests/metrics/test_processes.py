@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import AnyHttpUrl, SecretStr
 
 from chargewell.deployment import prepare
-from chargewell.processes import Processes, wait_until
+from chargewell.processes import Processes
 from chargewell.settings import Settings, write
 from chargewell.up import start
 from connectors.kafka import KafkaSettings
@@ -41,7 +41,7 @@ def four_ports():
 def scraped(port):
     """name{label=value,..} -> value; empty while nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
     except OSError:
         return {}
@@ -70,33 +70,44 @@ def settings(services, database, unique, tmp_path):
     )
 
 
-def test_every_process_shows_what_it_does(settings, unique, tmp_path):
+OPERATORS = ("store", "sessions", "uptime", "anomaly")
+
+
+def test_every_process_shows_what_it_does(settings, unique, tmp_path, until):
     base = settings.metrics.port
     prepare(settings)
     write(settings, tmp_path / "settings.toml")
+    publish(settings, unique, [("to/command", b"{}")], retain=True)  # comes as soon as the bridge has subscribed
     processes = Processes(tmp_path / "settings.toml", tmp_path / "logs")
     start(settings, processes)
     try:
-        assert wait_until(lambda: scraped(base + 1).get("chargewell_bridge_connected") == 1, 60, [processes])
-        with_publisher(settings, unique)
-        stored = "chargewell_sink_lines_total{flow=store,outcome=stored}"
-        assert wait_until(lambda: scraped(base + 2).get(stored, 0) >= 20, 60, [processes])
-        assert wait_until(
-            lambda: "chargewell_operator_state_bytes{operator=store,shard=00n}" in scraped(base + 2), 30, [processes]
-        )
-        assert wait_until(lambda: scraped(base).get("chargewell_control_database_up") == 1, 60, [processes])
+
+        def shown(i, name):
+            processes.watch()
+            return scraped(base + i).get(name, 0)
+
+        until(lambda: shown(1, "chargewell_bridge_messages_received_total") == 1)
+        publish(settings, unique, readings_and_nonsense())
+        until(lambda: shown(2, "chargewell_sink_lines_total{flow=store,outcome=stored}") >= 20)
+        until(lambda: shown(2, "chargewell_operator_state_bytes{operator=store,shard=00n}"))
+        until(lambda: shown(2, "chargewell_normalise_rejects_total{reason=json}"))
+        for operator in OPERATORS:
+            until(lambda seen=f"chargewell_operator_lines_total{{operator={operator}}}": shown(2, seen) >= 20)
+        until(lambda: shown(1, "chargewell_bridge_messages_confirmed_total") == 22)
+        until(lambda: shown(0, "chargewell_control_database_up") == 1)
         control, bridge, flows = (scraped(base + i) for i in range(3))
     finally:
         processes.stop()
 
-    assert bridge["chargewell_bridge_messages_received_total"] == 21
-    assert bridge["chargewell_bridge_messages_confirmed_total"] == 21
+    assert bridge["chargewell_bridge_connected"] == 1
+    assert bridge["chargewell_bridge_messages_received_total"] == 22
+    assert bridge["chargewell_bridge_messages_confirmed_total"] == 22
     assert bridge["chargewell_bridge_confirmation_seconds_count"] >= 1
     assert flows["chargewell_normalise_rejects_total{reason=json}"] == 1
     messages = {name: value for name, value in flows.items() if name.startswith("chargewell_source_messages_total")}
-    assert sum(messages.values()) >= 21
+    assert sum(messages.values()) >= 22
     assert all(value >= 0 for name, value in flows.items() if name.startswith("chargewell_source_lag_messages"))
-    for operator in ("store", "sessions", "uptime", "anomaly"):
+    for operator in OPERATORS:
         assert flows[f"chargewell_operator_lines_total{{operator={operator}}}"] >= 20
         assert 0 < flows[f"chargewell_operator_age_seconds_sum{{operator={operator}}}"] < 600
     assert flows["chargewell_sink_write_seconds_count{flow=store}"] >= 1
@@ -105,15 +116,18 @@ def test_every_process_shows_what_it_does(settings, unique, tmp_path):
     assert control["chargewell_control_incidents_open"] == 0
 
 
-def with_publisher(settings, unique):
+def readings_and_nonsense():
     """Twenty readings and one message that is no JSON."""
-    mqtt = settings.mqtt.model_copy(update={"filters": ()})
-    publisher = Publisher(mqtt, client_id=f"publisher-{unique}")
-    publisher.wait_connected()
     now = time.time_ns() // 1_000_000
     for i in range(20):
         body = {"port": 1, "at": now - 1_000 * (20 - i), "voltage": 230.0, "current": 16.0, "temp_connector": 30.0}
-        publisher.publish(f"ev/{unique}/from/reading", orjson.dumps(body))
-    publisher.publish(f"ev/{unique}/from/reading", b"{no json")
-    publisher.flush()
-    publisher.close()
+        yield "from/reading", orjson.dumps(body)
+    yield "from/reading", b"{no json"
+
+
+def publish(settings, unique, messages, *, retain=False):
+    """Say `messages` (what follows the station in the topic, payload) as the station `unique`."""
+    with Publisher(settings.mqtt, client_id=f"publisher-{unique}") as publisher:
+        for rest, payload in messages:
+            publisher.publish(f"ev/{unique}/{rest}", payload, retain=retain)
+        publisher.flush()
