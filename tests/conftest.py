@@ -36,6 +36,7 @@ from chargewell.services import (
 )
 from chargewell.settings import CONFIG_VARIABLE, FlowSettings, Settings, load, write
 from chargewell.wiring import at_services
+from connectors.kafka import KafkaSettings, ensure_topics, retention_days
 from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import Connection, connect
 from connectors.timescale.roles import DISCOVERY, REGISTRY, TELEMETRY
@@ -155,20 +156,30 @@ def kafka_admin(services: RunServices) -> AdminClient:
 
 
 @pytest.fixture
+def kafka(services: RunServices, kafka_admin: AdminClient, unique: str) -> Iterator[KafkaSettings]:
+    """Settings of a namespace of this test alone, its topics made with two partitions. Dropped after."""
+    made = KafkaSettings(bootstrap=services.kafka.bootstrap, namespace=unique, partitions=2)
+    ensure_topics(made)
+    yield made
+    for dropped in kafka_admin.delete_topics(list(retention_days(made))).values():
+        dropped.result(60)
+
+
+@pytest.fixture
 def kafka_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
     """Make a topic of this test alone: `kafka_topic(partitions=8, name=None, config={})` -> its name. Dropped after."""
     made: list[str] = []
 
     def make(partitions: int = 8, name: str | None = None, config: dict[str, str] | None = None) -> str:
         topic = name or f"t{uuid.uuid4().hex[:10]}"
-        kafka_admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(20)
+        kafka_admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(60)
         made.append(topic)
         return topic
 
     yield make
     if made:
         for dropped in kafka_admin.delete_topics(made).values():
-            dropped.result(20)
+            dropped.result(60)
 
 
 @contextmanager

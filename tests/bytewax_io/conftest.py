@@ -10,20 +10,10 @@ from pathlib import Path
 import confluent_kafka as ck
 import pytest
 
-from connectors.kafka import KafkaSettings, Producer, ends, ensure_topics, read_span, retention_days
+from connectors.kafka import Producer, ends, read_span
 from connectors.stopping import request_stop
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def kafka(services, kafka_admin, unique) -> Iterator[KafkaSettings]:
-    """Settings of a fresh deployment with two partitions a topic."""
-    settings = KafkaSettings(bootstrap=services.kafka.bootstrap, namespace=unique, partitions=2)
-    ensure_topics(settings)
-    yield settings
-    for dropped in kafka_admin.delete_topics(list(retention_days(settings))).values():
-        dropped.result(20)
 
 
 @pytest.fixture
@@ -88,6 +78,6 @@ def delete_before(kafka, kafka_admin) -> Callable[[int, int], None]:
     def delete(partition: int, offset: int) -> None:
         wanted = ck.TopicPartition(kafka.topics.raw, partition, offset)
         for future in kafka_admin.delete_records([wanted]).values():
-            future.result(20)
+            future.result(60)
 
     return delete

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from connectors.adapters.normalise import Normaliser
-from connectors.kafka import KafkaSettings, Producer, ends, ensure_topics, read_span, retention_days
+from connectors.kafka import Producer, ends, read_span
 from models.columns import Batch, Others, Readings
 from schemas.channels import BY_NAME, NAMES
 from schemas.telemetry import EVENT_KINDS, REJECT_REASONS, BridgeBeat, Event, RawRecord, Reject, encode_cw
@@ -180,16 +180,6 @@ def said(normaliser):
         return plain(normaliser.normalise(3, [raw(topic, payload, offset=next(offset), **more)]).batch)
 
     return one
-
-
-@pytest.fixture
-def kafka(services, kafka_admin, unique):
-    """Settings of a fresh deployment with two partitions a topic."""
-    made = KafkaSettings(bootstrap=services.kafka.bootstrap, namespace=unique, partitions=2)
-    ensure_topics(made)
-    yield made
-    for dropped in kafka_admin.delete_topics(list(retention_days(made))).values():
-        dropped.result(20)
 
 
 @pytest.fixture
