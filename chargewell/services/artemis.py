@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from chargewell.services import access
 from chargewell.services.identity import give, write_private
-from chargewell.services.java import class_path, java_argv, missing, read_lock
+from chargewell.services.java import availability, class_path, java_argv, read_lock
 from chargewell.services.mqtt import OwnedBroker
 from chargewell.services.ports import LOOPBACK
 from chargewell.services.process import Command
@@ -62,14 +62,11 @@ class Artemis(OwnedBroker):
 
     def available(self) -> Availability:
         """Always, given the network once."""
-        absent = len(missing(read_lock("artemis"), self.settings.cache))
-        how = f"{absent} jars will be fetched" if absent else "all jars are in the cache"
-        return Availability(True, f"comes with Chargewell's packages; {how}")
+        return availability(read_lock("artemis"), self.settings.cache)
 
     def version(self) -> str:
         """As locked."""
-        lock = read_lock("artemis")
-        return f"{lock.product} {lock.version}"
+        return str(read_lock("artemis"))
 
     def prepare(self, folder: Path, ports: dict[str, int], note: Note) -> Command:
         """Write broker.xml and, with logins, Java's login configuration."""

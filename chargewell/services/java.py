@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from chargewell.services.provider import Note, ServiceError
+from chargewell.services.provider import Availability, Note, ServiceError
 
 _HERE = Path(__file__).parent
 
@@ -43,6 +43,9 @@ class JarLock:
     version: str
     jars: tuple[Jar, ...]
 
+    def __str__(self) -> str:
+        return f"{self.product} {self.version}"
+
 
 def read_lock(product: str) -> JarLock:
     """The committed lock of "kafka" or "artemis"."""
@@ -53,6 +56,13 @@ def read_lock(product: str) -> JarLock:
 def missing(lock: JarLock, cache: Path) -> list[Jar]:
     """The jars that are not in the cache yet."""
     return [jar for jar in lock.jars if not (cache / "jars" / jar.file_name).exists()]
+
+
+def availability(lock: JarLock, cache: Path) -> Availability:
+    """Jars are there on every machine, given the network once."""
+    absent = len(missing(lock, cache))
+    how = f"{absent} jars will be fetched" if absent else "all jars are in the cache"
+    return Availability(True, f"comes with Chargewell's packages; {how}")
 
 
 def class_path(lock: JarLock, cache: Path, note: Note) -> str:
@@ -76,7 +86,7 @@ def class_path(lock: JarLock, cache: Path, note: Note) -> str:
 def _fetch(jars: Sequence[Jar], lock: JarLock, folder: Path, note: Note) -> None:
     if not jars:
         return
-    note(f"fetching {len(jars)} jars of {lock.product} {lock.version} (once; kept in {folder})")
+    note(f"fetching {len(jars)} jars of {lock} (once; kept in {folder})")
     with ThreadPoolExecutor(8, thread_name_prefix="jars") as pool:
         for done, _ in enumerate(pool.map(lambda jar: _fetch_one(jar, folder), jars), 1):
             if done % 10 == 0 or done == len(jars):

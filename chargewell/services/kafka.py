@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from chargewell.services.endpoints import Endpoint, KafkaEndpoint, Kind
-from chargewell.services.java import class_path, java_argv, missing, read_lock
+from chargewell.services.java import availability, class_path, java_argv, read_lock
 from chargewell.services.owned import GivenRunning, OwnedProvider
 from chargewell.services.ports import LOOPBACK
 from chargewell.services.probe import kafka_answers
@@ -93,14 +93,11 @@ class EmbeddedKafka(OwnedProvider):
 
     def available(self) -> Availability:
         """Always, given the network once."""
-        absent = len(missing(read_lock("kafka"), self.settings.cache))
-        how = f"{absent} jars will be fetched" if absent else "all jars are in the cache"
-        return Availability(True, f"comes with Chargewell's packages; {how}")
+        return availability(read_lock("kafka"), self.settings.cache)
 
     def version(self) -> str:
         """As locked."""
-        lock = read_lock("kafka")
-        return f"{lock.product} {lock.version}"
+        return str(read_lock("kafka"))
 
     def endpoint(self, folder: Path, ports: dict[str, int]) -> KafkaEndpoint:
         """On the loopback interface."""
