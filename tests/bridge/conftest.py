@@ -80,7 +80,7 @@ def kafka(services, kafka_admin, unique) -> Iterator[KafkaSettings]:
     ensure_topics(settings)
     yield settings
     for dropped in kafka_admin.delete_topics(list(retention_days(settings))).values():
-        dropped.result(20)
+        dropped.result(60)
 
 
 @pytest.fixture

@@ -14,4 +14,4 @@ def kafka(services, kafka_admin, unique) -> Iterator[KafkaSettings]:
     yield settings
     there = set(retention_days(settings)) & set(kafka_admin.list_topics(timeout=15).topics)
     for dropped in kafka_admin.delete_topics(list(there)).values() if there else ():
-        dropped.result(20)
+        dropped.result(60)

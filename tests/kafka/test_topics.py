@@ -47,7 +47,7 @@ def test_topics_are_made_once_with_the_partitions_of_the_settings(kafka):
 def test_topics_keep_their_records_as_long_as_the_settings_say(kafka, kafka_admin):
     ensure_topics(kafka.model_copy(update={"telemetry_days": 2.0}))
     resource = ck.admin.ConfigResource(ck.admin.RESOURCE_TOPIC, kafka.topics.telemetry)
-    config = next(iter(kafka_admin.describe_configs([resource]).values())).result(20)
+    config = next(iter(kafka_admin.describe_configs([resource]).values())).result(60)
 
     assert config["retention.ms"].value == str(2 * 86_400_000)
     assert config["max.message.bytes"].value == str(kafka.message_max_bytes)
@@ -130,7 +130,7 @@ def test_a_span_whose_beginning_was_deleted_is_refused(kafka, kafka_admin):
     ensure_topics(kafka)
     send(kafka, [b"x"] * 10, partition=0)
     (deleted,) = kafka_admin.delete_records([ck.TopicPartition(kafka.topics.raw, 0, 6)]).values()
-    deleted.result(20)
+    deleted.result(60)
 
     with pytest.raises(OffsetGoneError, match="offset 2 is gone, the topic holds 6 up to 10"):
         list(read_span(kafka, kafka.topics.raw, 0, 2, 8))
