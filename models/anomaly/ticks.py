@@ -82,40 +82,45 @@ class TickBook:
         return self._close(slot, at // TICK_US, at, readings, taken)
 
     def _close(self, slot: Slots, number: Int64, at: Int64, readings: Readings, rows: Slots) -> Ticks:
+        a = self._a
         first = starts(slot)
         new = first.copy()
         new[1:] |= number[1:] != number[:-1]
         begin = np.flatnonzero(new)
-        touched = slot[first]
-        touched = touched[self._a["tick.number"][touched] >= 0]
-        # the open ticks of these ports stand in front of what comes, so that equal ticks merge
-        slots = np.concatenate((touched, slot[begin]))
-        numbers = np.concatenate((self._a["tick.number"][touched], number[begin]))
-        order = np.lexsort((numbers, slots))
-        slots, numbers = slots[order], numbers[order]
-        fresh = starts(slots)
-        fresh[1:] |= numbers[1:] != numbers[:-1]
-        merge = np.flatnonzero(fresh)
+        slots, numbers = slot[begin], number[begin]
+        lead = np.flatnonzero(first[begin])
+        touched = slots[lead]
+        # an open tick is gone on with by the first of its port's new ones, or stands before it
+        opened = a["tick.number"][touched]
+        same = opened == numbers[lead]
+        apart = (opened >= 0) & ~same
+        ahead = np.zeros(len(slots), np.intp)
+        ahead[lead[apart]] = 1
+        place = np.arange(len(slots)) + np.cumsum(ahead)
+        alone, joint = place[lead[apart]] - 1, place[lead[same]]
 
         def merged(stored: np.ndarray, values: np.ndarray, how: np.ufunc) -> np.ndarray:
-            groups = values if len(begin) == len(values) else how.reduceat(values, begin)
-            groups = np.concatenate((stored, groups))[order]
-            return groups if len(merge) == len(groups) else np.asarray(how.reduceat(groups, merge))
+            out = np.empty(len(place) + len(alone), values.dtype)
+            out[place] = values if len(begin) == len(values) else how.reduceat(values, begin)
+            out[alone] = stored[apart]
+            out[joint] = how(out[joint], stored[same])
+            return out
 
-        a = self._a
-        slots, numbers = slots[merge], numbers[merge]
-        closer = np.concatenate((np.full(len(touched), -1), rows[begin]))[order][merge]
+        slots = merged(touched, slot, np.maximum)
+        numbers = merged(opened, number, np.maximum)
+        closer = merged(np.full(len(touched), -1), rows, np.minimum)
         times = merged(a["tick.at"][touched], at, np.maximum)
         received = merged(a["tick.received"][touched], readings.received_at[rows], np.maximum)
         sums, counts = {}, {}
+        open_sum, open_count = a["tick.sum"][touched], a["tick.count"][touched]
+        there = np.maximum.reduce(open_count, axis=0, initial=0) > 0
         for name, i in _COLUMN.items():
             values = readings.channels.get(name)
-            stored_n = a["tick.count"][touched, i]
-            if values is None and not stored_n.any():
+            if values is None and not there[i]:
                 continue
             units, have = _integers(values[rows], name) if values is not None else (np.zeros(len(rows), np.int64),) * 2
-            sums[name] = merged(a["tick.sum"][touched, i], units, np.add)
-            counts[name] = merged(stored_n, have.astype(np.int32), np.add)
+            sums[name] = merged(open_sum[:, i], units, np.add)
+            counts[name] = merged(open_count[:, i], have.astype(np.int32), np.add)
         register = readings.channels.get(ENERGY)
         units, have = (
             _integers(register[rows], ENERGY) if register is not None else (np.zeros(len(rows), np.int64),) * 2
@@ -136,10 +141,12 @@ class TickBook:
     ) -> None:  # fmt: skip
         a = self._a
         a["tick.number"][slot], a["tick.at"][slot], a["tick.received"][slot] = number, at, received
-        a["tick.sum"][slot], a["tick.count"][slot], a["tick.energy"][slot] = 0, 0, energy
+        a["tick.energy"][slot] = energy
+        open_sum, open_count = np.zeros((len(slot), len(MEANT)), np.int64), np.zeros((len(slot), len(MEANT)), np.int32)
         for name, values in sums.items():
-            a["tick.sum"][slot, _COLUMN[name]] = values[last]
-            a["tick.count"][slot, _COLUMN[name]] = counts[name][last]
+            open_sum[:, _COLUMN[name]] = values[last]
+            open_count[:, _COLUMN[name]] = counts[name][last]
+        a["tick.sum"][slot], a["tick.count"][slot] = open_sum, open_count
 
     def _ticks(
         self, slot: Slots, at: Int64, received: Int64, closer: Int64, sums: dict[str, np.ndarray],
