@@ -2,8 +2,9 @@
 
 import gc
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from connectors.stopping import stop_on_signals
 log = structlog.get_logger(__name__)
 
 _STORE: Final = "store"
+_PAGE_BYTES: Final = 32_768
 _COLLECT_AFTER: Final = 100_000
 """Container objects alive from one poll: Python's default of 700 had the collector walk them 60 times a poll, a sixth of all CPU."""
 
@@ -108,8 +110,18 @@ def _store(recovery_dir: Path) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         init_db_dir(fresh, 1)  # type: ignore[no-untyped-call]
+        for file in fresh.glob("*.sqlite3"):
+            _with_large_pages(file)
         fresh.rename(store)
     return store
+
+
+def _with_large_pages(file: Path) -> None:
+    """States are megabytes: with SQLite's pages of 4 kB each would be a chain of thousands, to be written and, once old, freed."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as store:
+        store.execute("PRAGMA journal_mode = DELETE")
+        store.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        store.execute("VACUUM")
 
 
 def _cause(error: BaseException) -> BaseException:
