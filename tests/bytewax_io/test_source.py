@@ -134,10 +134,10 @@ def test_offsets_are_told_to_the_group_for_lag_tools(kafka, fill, tmp_path):
 
 
 class Watched:
-    """A consumer that notes when each poll began that brought something."""
+    """A consumer that notes of each poll that brought something how long it had waited."""
 
-    def __init__(self, client, began):
-        self.client, self.began = client, began
+    def __init__(self, client, waits):
+        self.client, self.waits = client, waits
 
     def __getattr__(self, name):
         return getattr(self.client, name)
@@ -146,20 +146,19 @@ class Watched:
         began = time.monotonic()
         message = self.client.poll(timeout)
         if message is not None:
-            self.began.append(began)
+            self.waits.append(time.monotonic() - began)
         return message
 
 
 @pytest.mark.integration
 def test_an_idle_source_waits_in_the_client_and_wakes_with_the_message(kafka, tmp_path, monkeypatch, until):
-    out, began, sent = [], [], []
-    monkeypatch.setattr(reader, "consumer", lambda *how: Watched(consumer(*how), began))
+    out, waits = [], []
+    monkeypatch.setattr(reader, "consumer", lambda *how: Watched(consumer(*how), waits))
     thread = threading.Thread(target=run_flow, args=(flow_into(out, kafka), tmp_path))
     thread.start()
     producer = Producer(kafka, "waking", linger_ms=0)
     for number in range(40):
         time.sleep(0.04)
-        sent.append(time.monotonic())
         producer.send(kafka.topics.raw, b"%d" % number, partition=number % 2)
         producer.flush()
         until(lambda wanted=number + 1: sum(len(batch) for _, batch in out) == wanted or not thread.is_alive())
@@ -167,10 +166,8 @@ def test_an_idle_source_waits_in_the_client_and_wakes_with_the_message(kafka, tm
     until(lambda: not thread.is_alive())
 
     assert sum(len(batch) for _, batch in out) == 40
-    waited = sum(b < s for b, s in zip(began, sent, strict=True))
-    assert waited > 20, (
-        "a source that sleeps between polls finds most messages by polls that begin after they were sent"
-    )
+    # Not how soon it woke, but that a poll was waiting: one after a sleep elsewhere finds the message there at once.
+    assert sum(wait > 0.001 for wait in waits) >= 10
 
 
 class Watermarks:
