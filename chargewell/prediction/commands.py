@@ -30,12 +30,27 @@ def train(
     file: Annotated[Path | None, typer.Option(help="Write the model to this file instead of entering it")] = None,
     online: Annotated[bool, typer.Option(help="Compare with River's online models too")] = False,
     scale: Annotated[float, typer.Option(min=0.05, max=10, help="Size of the simulated fleets; 1: 550 stations")] = 1.0,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=0.99, help="P(7 days) from which it orders; default: one false order in 100 port-months"
+        ),
+    ] = None,
 ) -> None:
     """Train a failure model and judge it; it runs in shadow until promoted. Exit status 1 (the old model stays) if it does not beat base rate, age and recent errors."""
     from chargewell.prediction.train import run
 
     raise typer.Exit(
-        run(_settings(), screen, simulated=simulated, version=version, file=file, online=online, scale=scale)
+        run(
+            _settings(),
+            screen,
+            simulated=simulated,
+            version=version,
+            file=file,
+            online=online,
+            scale=scale,
+            level=level,
+        )
     )
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from chargewell.prediction.online import Compared
 from models.failure.asked import Asked
 from models.failure.judge import HORIZONS, Judged
+from models.failure.orders import Orders
 
 
 def show(judged: Sequence[Judged], families: Mapping[str, float], asked: Asked, console: Console) -> None:
@@ -47,6 +48,15 @@ def show(judged: Sequence[Judged], families: Mapping[str, float], asked: Asked, 
         parts.add_column(family, justify="right")
     parts.add_row(*(f"{value:.3f}" for value in families.values()))
     console.print(parts)
+
+
+def show_level(found: Orders, console: Console) -> None:
+    """What the model would have ordered on the judging fleet at the level it comes with."""
+    lead = f", {found.lead_h:.0f} hours ahead in the median" if found.found else ""
+    console.print(
+        f"at level {found.level:.2f}, with which it comes: {found.orders} orders, {found.orders - found.false} right; "
+        f"{found.found} of {found.failures} failures found{lead}"
+    )
 
 
 def show_online(compared: Sequence[Compared], console: Console) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from chargewell.prediction.online import compare
 from chargewell.prediction.registry import enter
-from chargewell.prediction.report import show, show_online
+from chargewell.prediction.report import show, show_level, show_online
 from chargewell.prediction.simulated import Plan, simulate
 from chargewell.prediction.stored import fleet, parted
 from chargewell.settings import Settings
@@ -24,8 +24,8 @@ from models.failure.bundle import Bundle, pack
 from models.failure.features import Preparation
 from models.failure.hazard import HazardModel
 from models.failure.hours import HOUR_US
-from models.failure.judge import Judged, beats, by_family, figures, judge
-from models.failure.orders import level_of
+from models.failure.judge import WEEK, Judged, beats, by_family, figures, judge
+from models.failure.orders import level_of, orders
 from models.failure.teach import Taught, teach
 
 WORKERS: Final = 2
@@ -63,10 +63,15 @@ def run(
     file: Path | None,
     online: bool,
     scale: float,
+    level: float | None = None,
 ) -> int:
     """Train, print, keep; 0 if a model was kept, 1 if it is not better than the baselines (the old one stays)."""
     learned = from_simulation(version, console, scale) if simulated else from_database(settings, version)
-    show(learned.judged, by_family(learned.asked, learned.asked.answers["model"]), learned.asked, console)
+    if level is not None:
+        learned.bundle.scores["level"] = level
+    answers = learned.asked.answers["model"]
+    show(learned.judged, by_family(learned.asked, answers), learned.asked, console)
+    show_level(orders(learned.asked, answers[:, WEEK], learned.bundle.scores["level"]), console)
     if online:
         bundle = learned.bundle
         names = bundle.preparation.signature[4]

@@ -1,5 +1,6 @@
 """The loop of findings on a real database: history, order, finding, label, training, and another prediction."""
 
+import io
 from datetime import timedelta
 
 import numpy as np
@@ -108,9 +109,11 @@ def risk_of_target(conn, family):
     return max([float(risks.within[k, 1]) for k in mine if risks.family[k] == family], default=0.0)
 
 
-def trained(settings, version):
-    console = Console(quiet=True)
-    return training.run(settings, console, simulated=False, version=version, file=None, online=False, scale=1.0)
+def trained(settings, version, level=None, console=None):
+    console = console or Console(quiet=True)
+    return training.run(
+        settings, console, simulated=False, version=version, file=None, online=False, scale=1.0, level=level
+    )
 
 
 def test_what_crews_find_reaches_the_next_training_and_changes_the_prediction(settings):
@@ -132,7 +135,10 @@ def test_what_crews_find_reaches_the_next_training_and_changes_the_prediction(se
             "SELECT present, count(*) FROM label WHERE source = 'technician' GROUP BY 1 ORDER BY 1"
         ).fetchall() == [(False, 3), (True, 21)]
 
-        assert trained(settings, "second") == 0
+        console = Console(file=io.StringIO(), width=200)
+        assert trained(settings, "second", 0.35, console) == 0
+        assert table.entry(conn, "second").level == 0.35
+        assert "at level 0.35, with which it comes: " in console.file.getvalue()
         assert [(m.bundle.version, m.shadow) for m in loaded(conn)] == [("first", False), ("second", True)]
         table.promote(conn, "second")
         after = risk_of_target(conn, "cooling")
