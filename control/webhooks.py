@@ -26,6 +26,8 @@ TIMEOUT_S: Final = 20.0
 PAUSES_S: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Pauses between attempts, as Standard Webhooks suggests; a fifth is added or taken away by chance."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+"""The only IPv6 space given out for the public internet; beyond it lie site-local and translated forms that `is_global` passes."""
 _LONGEST_WAIT_S: Final = 86_400
 
 
@@ -71,6 +73,8 @@ def _public(address: IPv4Address | IPv6Address) -> bool:
             inner = IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return _public(inner)
+        if address not in _GLOBAL_UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 

@@ -41,6 +41,10 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
         "64:ff9b::a00:1",
         "2002:7f00:1::",
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "64:ff9b:1::7f00:1",  # translation within a network, RFC 8215
+        "::7f00:1",  # IPv4-compatible
+        "::ffff:0:127.0.0.1",  # IPv4-translated
+        "fec0::1",  # site-local
     ],
 )
 def test_an_internal_address_is_blocked_also_in_disguise(address):
