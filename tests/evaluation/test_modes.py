@@ -69,14 +69,14 @@ def test_a_rival_speaks_when_it_rises_and_at_most_once_a_day():
 
 @given(st.lists(st.floats(0, 50, width=32), min_size=5, max_size=200), st.integers(0, 5))
 def test_a_level_is_the_least_that_keeps_to_the_rate(scores, allowed):
-    score = np.array(scores, np.float32)
+    score = np.array([s for one in scores for s in (one, 0.0)], np.float32)  # calm between them: each is told by itself
     table, track = _table(score, np.arange(len(score)) * 2_000), Track(score, np.zeros(len(score), np.int8))
     quiet = {0: np.ones(len(score), np.bool_)}
 
     level = level_for([(table, track)], 1.0, allowed, quiet)
 
     assert len(told(table, track, level * 1.001)) <= allowed
-    assert level < 1e-2 or len(told(table, track, level * 0.97)) > allowed or level < score.max() * 1.01
+    assert level < 1.1e-3 or len(told(table, track, level * 0.97)) > allowed
 
 
 def test_a_limit_must_be_broken_by_so_many_rows_in_a_row():
