@@ -104,7 +104,8 @@ def lives(
 ) -> list[Life]:
     """What happens to `fleet` from `start_us` to `end_us`; `years` is the age of each port at the start.
 
-    At most one life of a part of a port in the span, and none within two days of another one's end at the same port.
+    At most one life of a part of a port in the span, and none that overlaps one drawn before it at the same station, or the two days
+    after that one's repair.
     """
     rng = np.random.default_rng([seed, 0xA6E])
     span_days = (end_us - start_us) / DAY_US

@@ -24,7 +24,7 @@ WORSE: Final = 1.5
 
 
 class Evidence(NamedTuple):
-    """One feature at one tick of a port: `surprise` in nats, `residual` sustained over three ticks, on the bad side."""
+    """One feature at one tick of a port: `surprise` in nats, `residual` what has lasted (`Feature.lasting`), on the bad side."""
 
     feature: str
     surprise: float

@@ -15,7 +15,7 @@ GATE: Final = 3.0
 """Surprise (nats) of a spell from which it is not learned, if it goes towards what matters: so a fault that creeps is not learned away."""
 _TOWARDS: Final = 0.3
 RELEASE: Final = 100
-"""So many spells in a row left out mean that the port has changed for good: then they are learned."""
+"""So many spells in a row are left out, then one is learned: a port that has changed for good is followed, slowly."""
 _ELEVATED: Final = 0.35
 _FAR: Final = 1.5
 STRANGE: Final = 4.0

@@ -15,7 +15,7 @@ class RobustZ(Detector):
     """Alarm where any channel is more than six deviations off its slow median, until all are within three.
 
     Works for level shifts and spikes of channels without rhythm; blind to changes of shape and of the relation between
-    channels, and restless where a channel has a daily cycle. 12 bytes a channel.
+    channels, and restless where a channel has a daily cycle. 16 bytes a channel.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,1 +1,1 @@
-"""Parts that generic detectors are made of: expectation by the clock, records, state, change."""
+"""Parts that generic detectors are made of: expectation by the clock (`rhythm`), records (`events`), state."""
