@@ -7,20 +7,13 @@ from datetime import UTC, datetime, timedelta
 import confluent_kafka as ck
 import pytest
 
-from connectors.kafka import KafkaSettings, Producer, ensure_topics
+from connectors.kafka import Producer
 from connectors.timescale.pool import connect
 from control import intake as intake_module
 from control.intake import GROUP, Intake, SecondIntakeError
 from control.settings import ControlSettings
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def kafka(services, unique):
-    settings = KafkaSettings(bootstrap=services.kafka.bootstrap, namespace=unique, partitions=2)
-    ensure_topics(settings)
-    return settings
 
 
 @pytest.fixture

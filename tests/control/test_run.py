@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connectors.kafka import KafkaSettings, Producer, ensure_topics
+from connectors.kafka import Producer
 from connectors.mqtt import MqttSettings
 from control.run import run
 from control.settings import ControlSettings
@@ -31,13 +31,6 @@ control, database, kafka, mqtt = json.loads(sys.argv[1])
 run(ControlSettings(**control), DatabaseSettings(**database), KafkaSettings(**kafka), MqttSettings(**mqtt),
     ready=lambda address: print("ready", address, flush=True))
 """
-
-
-@pytest.fixture
-def kafka(services, unique):
-    settings = KafkaSettings(bootstrap=services.kafka.bootstrap, namespace=unique, partitions=2)
-    ensure_topics(settings)
-    return settings
 
 
 @pytest.fixture
