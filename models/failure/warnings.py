@@ -37,7 +37,10 @@ class Warnings:
         self._open: dict[tuple[str, str], _Open] = {}
 
     def take(self, risks: Risks, at_us: int, now: int) -> list[Alert]:
-        """The alerts that follow from the risks of the hour that ended at `at_us`; earlier hours are no news."""
+        """The alerts that follow from the risks of the hour that ended at `at_us`; earlier hours are no news.
+
+        Of a port with rows a family without one is low. A port without any was not heard of: what is open there stays so.
+        """
         alerts = []
         seen: set[tuple[str, str]] = set()
         for row in range(len(risks.at)):
@@ -46,7 +49,8 @@ class Warnings:
             key = (risks.ports[risks.port[row]], risks.family[row])
             seen.add(key)
             alerts += self._row(key, risks, row, now)
-        for key in [k for k in self._open if k not in seen and k[0] in risks.ports]:
+        heard = {port for port, _ in seen}
+        for key in [k for k in self._open if k not in seen and k[0] in heard]:
             alerts += self._low(key, risks.version, now)
         return alerts
 

@@ -1,5 +1,7 @@
 """From risks to alerts, and the operator that tells them hour by hour."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.columns import Batch
@@ -59,6 +61,24 @@ def test_it_clears_after_hours_of_quiet_not_at_the_first():
     assert quiet[:-1] == [[]] * (QUIET_HOURS - 1)
     assert [a.state for a in quiet[-1]] == ["cleared"]
     assert told(warnings, 40, 0.6)[0].id != quiet[-1][0].id
+
+
+def test_it_clears_when_the_port_is_told_of_other_families_alone():
+    warnings = Warnings("failure", "1")
+    told(warnings, 10, 0.6)
+    others = [risks(11 + k, 0.1, family="cooling") for k in range(QUIET_HOURS)]
+    said = [warnings.take(one, int(one.at[0]), int(one.at[0]) + GRACE_US) for one in others]
+    assert [[a.state for a in alerts] for alerts in said] == [[]] * (QUIET_HOURS - 1) + [["cleared"]]
+
+
+def test_a_port_that_is_not_heard_of_is_not_said_to_be_well():
+    warnings = Warnings("failure", "1")
+    told(warnings, 10, 0.6)
+    for hour in range(11, 11 + 2 * QUIET_HOURS):
+        silent = replace(risks(hour, 0.1), port=np.empty(0, np.int64), at=np.empty(0, np.int64), family=[])
+        assert warnings.take(silent, hour * HOUR_US, hour * HOUR_US + GRACE_US) == []
+    (grown,) = told(warnings, 50, 0.9)
+    assert (grown.state, grown.revision) == ("updated", 2)
 
 
 def test_a_snapshot_goes_on_where_it_stood():
