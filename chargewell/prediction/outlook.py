@@ -50,7 +50,7 @@ class _Question:
 class DatabaseOutlook:
     """An `Outlook` over the tables: one thread and one connection at a time, shard after shard.
 
-    What fails (a database that is away) is logged, and asked again by the operator after a pause. Threads are daemons: a process
+    What fails (a database that is away, a defect) is logged, and asked again by the operator after a pause. Threads are daemons: a process
     that ends does not wait for them; an outlook that was not told is asked for again.
     """
 
@@ -93,12 +93,19 @@ class DatabaseOutlook:
                     found = outlook(conn, question.shard, question.until_us, self._partitions)
             except (psycopg.Error, ModelError, BundleError, ValueError) as error:
                 log.warning("no outlook, trying again", shard=question.shard, error=str(error).strip())
-                time.sleep(_PAUSE_S)
-                with self._lock:
-                    self._busy.discard(question.shard)
+                self._give_up(question.shard)
+            except Exception:  # a defect: it is told whole, and neither ends the thread nor the flow beside it
+                log.exception("no outlook, trying again", shard=question.shard)
+                self._give_up(question.shard)
             else:
                 with self._lock:
                     self._ready[question.shard] = found
+
+    def _give_up(self, shard: str) -> None:
+        """After a pause the operator may ask again."""
+        time.sleep(_PAUSE_S)
+        with self._lock:
+            self._busy.discard(shard)
 
     def _wait(self, conn: Connection, question: _Question) -> None:
         """Until the flows have stored what came before the end of the hour, a minute at most: a flow may not run at all."""

@@ -9,10 +9,10 @@ from typing import Final
 from connectors.timescale import models as table
 from connectors.timescale.pool import Connection
 from models.failure.bundle import Bundle, pack, unpack
-from models.failure.foretell import level_of
+from models.failure.foretell import foreign, level_of
 
 BUNDLED: Final = "bundled.cwm"
-_DAY_S: Final = 3_600
+_HOUR_S: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def entry_of(
     bundle: Bundle, source: str, state: table.State, trained_at: datetime, promoted_at: datetime | None = None
 ) -> table.Entry:
     """The registry's entry for a bundle, whose span is in hours since 1970."""
-    begin, end = (datetime.fromtimestamp(hours * _DAY_S, UTC) for hours in bundle.span)
+    begin, end = (datetime.fromtimestamp(hours * _HOUR_S, UTC) for hours in bundle.span)
     features = {family: list(names) for family, names in bundle.features.items()}
     return table.Entry(
         bundle.version, state, source, trained_at, begin, end, level_of(bundle), features, bundle.scores, promoted_at
@@ -53,7 +53,13 @@ def entry_of(
 
 
 def enter(conn: Connection, bundle: Bundle, source: str) -> table.Entry:
-    """Enter a new model in shadow (live, if there is no live one). ModelError where its version is there already."""
+    """Enter a new model in shadow (live, if there is no live one). ModelError where its version is there already, or it
+    is no model of ports: it could answer nothing, and no model that speaks beside it either."""
+    why = foreign(bundle)
+    if why is not None:
+        raise table.ModelError(
+            f"the model {bundle.version} {why}: take one that `chargewell train` of this version made"
+        )
     live = any(one.state == "live" for one in table.entries(conn))
     now = datetime.now(UTC)
     entry = entry_of(bundle, source, "shadow" if live else "live", now, None if live else now)

@@ -75,6 +75,11 @@ def history(hours: Hours, facts: Mapping[str, PortFacts], ended: Ended, names: S
     )
 
 
+def gives(signature: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether `history` can give the columns of that signature, with some names of facts."""
+    return signature[:4] == (CHANNELS, SETTINGS, ERRORS, COMPONENTS) and signature[4][: len(_NUMBERS)] == _NUMBERS
+
+
 def _surroundings(hours: Hours, at: Ints, ambient: Floats, facts: Mapping[str, PortFacts]) -> Floats:
     sites: dict[str, int] = {}
     of_port = [sites.setdefault(_site(port, facts), len(sites)) for port in hours.ports]

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.failure.bundle import Bundle
-from models.failure.chargers import ended, history
+from models.failure.chargers import FAMILIES, ended, gives, history
 from models.failure.features import Features
 from models.failure.hazard import HazardModel, Risk
 from models.failure.hours import HOUR_US, Hours
+from models.failure.teach import EDGES
 from models.failure.windows import Ints
 from schemas.assets import PortFacts
 from schemas.labels import Label
@@ -43,6 +44,18 @@ class Risks:
 def level_of(bundle: Bundle) -> float:
     """P(failure within 7 days) from which the model's word is worth an order."""
     return bundle.scores.get("level", DEFAULT_LEVEL)
+
+
+def foreign(bundle: Bundle) -> str | None:
+    """Why `foretell` can say nothing by this model, in words; None for a model of ports as this version knows them."""
+    if not gives(bundle.preparation.signature):
+        return "was trained on other columns than hours of ports have"
+    families = [model.family for model in bundle.hazards]
+    if not families or not set(families) <= set(FAMILIES):
+        return f"is about {', '.join(families) or 'no fault family'}; those that are predicted: {', '.join(FAMILIES)}"
+    if any(model.edges != EDGES for model in bundle.hazards):
+        return f"answers for other horizons than {EDGES[1:]} days"
+    return None
 
 
 def foretell(
