@@ -161,5 +161,4 @@ def _broken(port: str, start_us: int, end_us: int) -> Fault:
 
 def within(found: Sequence[Life], start_us: int) -> list[Fault]:
     """The faults of lives that reach beyond `start_us`, for a `History` that begins there."""
-    faults = [fault for life in found for fault in life.faults if fault.end_us is None or fault.end_us > start_us]
-    return [fault for fault in faults if fault.variant in VARIANTS]
+    return [f for life in found for f in life.faults if f.end_us is None or f.end_us > start_us]

@@ -46,9 +46,8 @@ class Doings:
     def __init__(self, version: str) -> None:
         self.decider = Decider(version, salt=".doings")
         self._index, self._a = PortIndex(), PortArrays()
-        for name in ("tried", "started", "down", "seen"):
+        for name in ("tried", "started", "down", "firmware"):
             self._a.add(name, np.int64, fill=-1)
-        self._a.add("firmware", np.int64, fill=-1)
         self._a.add("meter", np.float64, fill=np.nan)
         for test in _TESTS:
             for name in ("all", "failed", "sum", "run", "good"):
@@ -125,8 +124,6 @@ class Doings:
     def _count(self, burst: str, i: int, at: int) -> None:
         """One more; the usual rate learns only while nothing is unusual."""
         a = self._a
-        if a["seen"][i] < 0:
-            a["seen"][i] = at
         gone = max(0, at - int(a[f"{burst}.at"][i])) / _DAY_US if a[f"{burst}.at"][i] >= 0 else 0.0
         lately = float(a[f"{burst}.lately"][i]) * math.exp(-gone) + 1.0
         usual = float(a[f"{burst}.usual"][i]) * math.exp(-gone / _MONTH)

@@ -151,9 +151,8 @@ class AnomalyOperator:
         s = self._situations.derive(t, self._leaders)
         samples = [f.sample(s) for f in FEATURES]
         learn = self._learnable(t, s.charging)
-        out_of_speech = self._signs.take(t, learn, s.charging, self._index.ports, self._level)
         matrices = Matrices(*(np.zeros((len(t), len(FEATURES)), np.float32) for _ in range(3)))
-        alerts: list[tuple[int, int, Alert]] = out_of_speech
+        alerts = self._signs.take(t, learn, s.charging, self._index.ports, self._level)
         rank = spells(t.slot, t.at, t.first, self._arrays["spell"], SPELL_US)
         rounds = int(rank.max()) + 1
         parts = [None if sample is None else sample.by_spell(rank, rounds) for sample in samples]

@@ -53,8 +53,7 @@ class Records(Detector):
             p, lane = slot[row], lane.astype(np.intp)
             errors, expected = self._rhythm.step(p, lane, at[row], streams[row, lane])
             self.arrays["expected"][p, lane] = expected
-            _, told = self._events.step(p, lane, at[row], errors)
-            np.maximum.at(event, row, told)
+            np.maximum.at(event, row, self._events.step(p, lane, at[row], errors))
         return event
 
     def explain(self, slot: int) -> list[Share]:

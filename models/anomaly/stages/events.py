@@ -50,8 +50,8 @@ class Events:
         arrays.add("events.calm", np.int32, (channels,), fill=10**6)
         arrays.add("events.told", np.float32, (channels,), fill=-np.inf)
 
-    def step(self, p: Slots, c: Slots, at: Int64, errors: Float32) -> tuple[Float32, Float32]:
-        """Scores of the errors [n, 2] of lanes (p, c), and the same where an event is to be told, -inf elsewhere."""
+    def step(self, p: Slots, c: Slots, at: Int64, errors: Float32) -> Float32:
+        """The scores of the errors [n, 2] of lanes (p, c) where an event is to be told, -inf elsewhere."""
         rows = self._a["events.rows"][p, c]
         self._a["events.rows"][p, c] = rows + 1
         vote = self._vote(self._ratios(p, c, errors, rows))
@@ -61,7 +61,7 @@ class Events:
         )
         self._normalise(p, c, vote, rows, known)
         score = np.where(known, score, np.float32(-9))
-        return score, np.where(self._told(p, c, score), score, np.float32(-np.inf))
+        return np.where(self._told(p, c, score), score, np.float32(-np.inf))
 
     def _ratios(self, p: Slots, c: Slots, errors: Float32, rows: np.ndarray) -> Float32:
         """Logarithm of each statistic over its record, [n, statistics]; then the record is renewed."""
@@ -124,12 +124,3 @@ class Events:
         a["events.calm"][p, c] = np.where(tell, 0, np.minimum(calm + (score < _CALM), 10**6))
         a["events.told"][p, c] = np.where(tell, score, told)
         return tell
-
-    def shares(self, slot: int, channel: int) -> tuple[str, float]:
-        """The horizon that spoke loudest for a lane's newest row, in words, and its running mean error (signed)."""
-        ratio = np.abs(self._a["events.mean"][slot, channel]) / np.maximum(
-            self._a["events.record"][slot, channel], 1e-12
-        )
-        best = int(np.argmax(ratio))
-        view, rows = HORIZONS[best]
-        return f"{'log ' if view else ''}mean of {rows} rows", float(self._a["events.mean"][slot, channel, best])
