@@ -50,6 +50,10 @@ class Fault:
         """Whether it is there at `t_us`."""
         return self.start_us <= t_us and (self.end_us is None or t_us < self.end_us)
 
+    def level(self, t_us: int) -> float:
+        """How severe it has grown by `t_us`: 0 before its start; its end is `active`'s matter."""
+        return self.severity * min(1.0, max(0.0, (t_us - self.start_us) / max(1.0, self.ramp_s * 1e6)))
+
 
 @dataclass(slots=True)
 class _Group:

@@ -52,8 +52,7 @@ def _short(fault: Fault, station: int, behaviour: str, until_us: int) -> list[Si
         u = noise.uniform(key, np.arange(3) + 3 * n)
         begin = (n // 100) * _DAY_US + int((n % 100 + u[0]) / _MOST_A_DAY[behaviour] * _DAY_US)
         over = begin + int((low * (high / low) ** u[1]) * US)
-        grown = fault.severity * min(1.0, max(0.0, (begin - fault.start_us) / max(1.0, fault.ramp_s * US)))
-        if u[2] < grown and begin >= max(fault.start_us, last) and over <= end_us:
+        if u[2] < fault.level(begin) and begin >= max(fault.start_us, last) and over <= end_us:
             made.append(Silence(station, begin, over, behaviour == "restart"))
             last = over + 10 * US
     return made

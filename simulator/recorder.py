@@ -125,9 +125,8 @@ class Trace:
         if not self.effects:
             return None
         fx = Effects.none(len(rows.port))
-        order = np.argsort(
-            rows.step, kind="stable"
-        )  # rows stand in order of time, and stations begin their steps apart
+        # rows stand in order of time, and stations begin their steps apart
+        order = np.argsort(rows.step, kind="stable")
         ordered = rows.step[order]
         for k, there in self.effects.items():
             low, high = np.searchsorted(ordered, (k, k + 1))

@@ -69,8 +69,7 @@ class Schedule:
         for fault in self._turned:
             if visit.port in self.faults.rows(fault) and fault.active(visit.plug_us) and not visit.gives_up:
                 key = self.world.columns.noise_key[visit.port : visit.port + 1] + np.uint64(91)
-                grown = min(1.0, (visit.plug_us - fault.start_us) / max(1.0, fault.ramp_s * US)) * fault.severity
-                if float(noise.uniform(key, visit.plug_us // US)[0]) < grown:
+                if float(noise.uniform(key, visit.plug_us // US)[0]) < fault.level(visit.plug_us):
                     return _refused(visit, VARIANTS[fault.variant].behaviour)
         return visit
 
