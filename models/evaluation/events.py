@@ -95,7 +95,12 @@ def score_events(
     return EventScore(dict(families), [a for a in raised if a.id not in explained], months)
 
 
+def same_place(one: str, other: str) -> bool:
+    """Whether two port ids mean the same: equal ones, and number 0 (the station) on either side."""
+    (station, _, number), (there, _, at) = one.rpartition("/"), other.rpartition("/")
+    return one == other or (station == there and "0" in (number, at))
+
+
 def _about(alert: Alert, label: Label) -> bool:
-    station, _, number = label.port.rpartition("/")
-    here = alert.port == label.port or (alert.station == station and "0" in (number, alert.port.rpartition("/")[2]))
+    here = same_place(alert.port, label.port)
     return here and alert.raised_at >= label.start and (label.end is None or alert.raised_at <= label.end + GRACE)

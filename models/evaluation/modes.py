@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import median
 from typing import Final, NamedTuple
 
-from models.evaluation.events import MONTH_S
+from models.evaluation.events import GRACE, MONTH_S, same_place
 
-_AFTER_US: Final = 600_000_000
+AFTER_US: Final = GRACE // timedelta(microseconds=1)
 
 
 class Said(NamedTuple):
@@ -104,11 +105,9 @@ def judge(cases: Sequence[Case], said: Iterable[Said], port_days: float) -> Judg
     explained: set[Said] = set()
     outcomes: list[Outcome] = []
     for case in cases:
-        station, _, number = case.port.rpartition("/")
         near = [
-            s for s in by_station.get(station, ())
-            if ("0" in (number, s.port.rpartition("/")[2]) or s.port == case.port)
-            and case.start_us <= s.at_us <= case.end_us + _AFTER_US
+            s for s in by_station.get(case.port.rpartition("/")[0], ())
+            if same_place(s.port, case.port) and case.start_us <= s.at_us <= case.end_us + AFTER_US
         ]  # fmt: skip
         explained.update(near)
         outcomes.append(Outcome(case, next((s for s in near if s.at_us <= case.end_us), None)))

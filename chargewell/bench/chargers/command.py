@@ -17,7 +17,8 @@ from chargewell.bench.chargers.watch import OPERATOR, Watched, failing, healthy
 from chargewell.bench.chargers.worlds import SEASONS, TRIALS
 from chargewell.terminal import screen
 from models.anomaly.detector import detectors
-from models.evaluation.modes import Judged, Said, judge
+from models.evaluation.events import same_place
+from models.evaluation.modes import AFTER_US, Judged, Said, judge
 from models.evaluation.rivals import Table, follow_all, level_for, limits, told
 
 RATE: Final = 0.1
@@ -62,7 +63,7 @@ def run(
         for one in asked:
             said |= one.result()
     judged = {name: _judged(done, rows) for name, rows in said.items()}
-    months = calm.result().port_days / 30.4375
+    months = calm.result().port_months
     result = Result(world, judged, {name: len(rows[-1]) / months for name, rows in said.items()}, done, calm.result())
     show(result, STATED, time.monotonic() - began, console)
     return result
@@ -97,14 +98,13 @@ def tuned_level(name: str, fleets: Sequence[Watched]) -> float:
     plain = [table(f) for f in fleets]
     tables = list(zip(plain, follow_all(detectors()[name], plain), strict=True))
     quiet = {i: ~_faulty(t, f) for i, ((t, _), f) in enumerate(zip(tables, fleets, strict=True))}
-    return level_for(tables, sum(f.port_days for f in fleets) / 30.4375, RATE, quiet)
+    return level_for(tables, sum(f.port_months for f in fleets), RATE, quiet)
 
 
 def _faulty(t: Table, fleet: Watched) -> NDArray[np.bool_]:
     """The rows at which a fault is there."""
     found = np.zeros(len(t.at), np.bool_)
     for case in fleet.cases:
-        station, _, number = case.port.rpartition("/")
-        ports = [i for i, p in enumerate(t.names) if p == case.port or (number == "0" and p.startswith(f"{station}/"))]
-        found |= np.isin(t.port, ports) & (t.at >= case.start_us) & (t.at <= case.end_us + 600_000_000)
+        ports = [i for i, p in enumerate(t.names) if same_place(p, case.port)]
+        found |= np.isin(t.port, ports) & (t.at >= case.start_us) & (t.at <= case.end_us + AFTER_US)
     return found

@@ -8,6 +8,7 @@ from chargewell.bench.chargers.stream import batches
 from chargewell.bench.chargers.worlds import DAY_US, Trial, upset
 from models.anomaly.operator import AnomalyOperator, AnomalySettings
 from models.columns import Batch
+from models.evaluation.events import MONTH_S
 from models.evaluation.minutes import Minutes, MinuteTaker
 from models.evaluation.modes import Case, Said
 from schemas import telemetry
@@ -35,6 +36,11 @@ class Watched:
     port_days: float
     ports: list[str]
     readings: int = 0
+
+    @property
+    def port_months(self) -> float:
+        """How long it was, in months of a port."""
+        return self.port_days * 86_400 / MONTH_S
 
 
 def facts_of(fleet: Fleet) -> dict[str, PortFacts]:
