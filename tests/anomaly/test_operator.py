@@ -5,7 +5,7 @@ import pytest
 
 from models.anomaly.operator import AnomalyOperator, AnomalySettings, subset
 from models.columns import Batch
-from schemas.telemetry import RETAINED
+from schemas.telemetry import BOOT, RETAINED, Event
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -220,6 +220,47 @@ def test_nothing_is_said_of_ports_that_are_new(tools):
 
 def test_state_is_bounded():
     assert AnomalyOperator().bytes_per_port() <= 8_192
+
+
+def test_idle_minutes_in_which_nothing_stands_out_are_thinned_and_charging_ones_are_not(tools):
+    fleet = tools.SmallFleet(dc=2, ac=0, charge_share=0.0)
+    operator = AnomalyOperator(fleet.facts)
+    idle, _ = _feed(operator, tools.batches(fleet, fleet.run(7_200, 10.0)))
+    fleet.plug_in_all()
+    charging, _ = _feed(operator, tools.batches(fleet, fleet.run(900, 10.0), origin=10**6))
+
+    assert {at // 60_000_000 % 10 for _, at in idle} == {0}
+    assert len(idle) == 12 + 11  # the second port speaks from the second minute on
+    assert len({at for (_, at), row in charging.items() if row[2] != "idle"}) >= 13
+
+
+def test_a_smaller_budget_of_alerts_raises_less(learned, tools):
+    fleet, operator, n = learned
+    stingy = AnomalyOperator(fleet.facts, AnomalySettings(alerts_per_port_month=1e-12))
+    stingy.restore(operator.snapshot())
+    stream = list(
+        tools.batches(fleet, fleet.run(120, 1.0, [tools.Fault(1, "module", 30, 0.25)]), idle_s=30, charge_s=2, origin=n)
+    )
+
+    assert len(_feed(operator, stream)[1]) == 1
+    assert _feed(stingy, stream)[1] == []
+
+
+def test_other_firmware_makes_cabinet_and_fan_of_the_station_learn_anew_and_nothing_else(learned, tools):
+    fleet, operator, n = learned
+    for i, firmware in enumerate("12"):
+        at = tools.START + int(fleet.seconds * 1e6) + i
+        data = {"reason": "firmware_update", "firmware": firmware}
+        boot = Event(port="ST-000/0", kind=BOOT, at=at, received_at=at, origin=n, seq=i, data=data)
+        operator.on_batch(Batch(0, n, n, at, [], events=[boot]))
+    before = operator.snapshot()["arrays"]
+    _feed(operator, tools.batches(fleet, fleet.run(4 * 3_600, 30.0), origin=n + 1))
+    after = operator.snapshot()["arrays"]
+
+    for feature in ("cabinet", "fan"):
+        assert not after[f"{feature}.blocks"][:2].any()
+        assert (after[f"{feature}.blocks"][2:6].sum(axis=1) > before[f"{feature}.blocks"][2:6].sum(axis=1)).all()
+    assert (after["contact.blocks"][:6].sum(axis=1) > before["contact.blocks"][:6].sum(axis=1)).all()
 
 
 def test_scores_can_be_left_out(tools):
