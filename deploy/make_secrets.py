@@ -1,7 +1,7 @@
 """Make the secrets of a compose deployment: passwords, broker logins, a settings file for each process. Idempotent.
 
     make_secrets.py FOLDER                 at the first start: everything; what stands there stays as it is
-    make_secrets.py FOLDER --demo          also a login for each station of the simulated network
+    make_secrets.py FOLDER --demo          also a login for each station of the simulated network, and its registry
     make_secrets.py FOLDER --login NAME    a station's login (or a new password for it), printed once; then tell Mosquitto:
                                            docker compose kill -s HUP mosquitto
 
@@ -16,14 +16,17 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import tomli_w
 
 from chargewell.services.access import mosquitto_acl, mosquitto_passwords
 from chargewell.services.settings import MqttAccess
+from connectors.timescale.registry_files import write as write_registry
 from connectors.timescale.settings import Names
 from simulator.fleet import generate
+from simulator.registry import registry
 from simulator.settings import SimulatorSettings
 
 OWNERS: Final = {
@@ -143,16 +146,22 @@ def add_logins(folder: Path, logins: Mapping[str, str]) -> None:
 
 
 def make_demo(folder: Path) -> bool:
-    """A login for each station of the simulated network, and the simulator's settings; False if they were made before.
+    """A login for each station of the simulated network, the simulator's settings, and the registry that `prepare`'s user
+    imports; False if all were made before.
 
     The simulated back office, which answers OCPP calls, speaks under control's login: nobody else may write `ev/+/to/#`.
     """
-    path = folder / "simulator" / "chargewell.toml"
-    if path.exists():
-        return False
     plan = SimulatorSettings()
-    stations = [station.station for station in generate(plan.stations, plan.seed, plan.heartbeat_s).stations]
-    passwords = {station: word() for station in stations}
+    fleet = generate(plan.stations, plan.seed, plan.heartbeat_s)
+    network, path = folder / "prepare" / "network.toml", folder / "simulator" / "chargewell.toml"
+    fresh = not network.exists()
+    if fresh:
+        with TemporaryDirectory() as scratch:
+            write_registry(registry(fleet), Path(scratch, "network.toml"))
+            put(network, Path(scratch, "network.toml").read_text("utf-8"))
+    if path.exists():
+        return fresh
+    passwords = {station.station: word() for station in fleet.stations}
     add_logins(folder, passwords)
     control = tomllib.loads((folder / "control" / "chargewell.toml").read_text("utf-8"))
     put(path, tomli_w.dumps({"mqtt": control["mqtt"], "simulator": {"passwords": passwords}}))

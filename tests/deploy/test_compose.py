@@ -17,9 +17,9 @@ from typer.main import get_command
 from chargewell.cli import app
 from connectors.timescale.settings import Names
 
-ONE_SHOT = {"secrets", "demo-secrets", "prepare"}
-OF = {"tidy": "prepare"}
-"""Processes that work under another one's secrets: old rows go by the tables' owner."""
+ONE_SHOT = {"secrets", "demo-secrets", "prepare", "demo-network"}
+OF = {"tidy": "prepare", "demo-network": "prepare"}
+"""Processes that work under another one's secrets: old rows go, and the registry comes, by the tables' owner."""
 
 
 def test_it_is_a_compose_file(compose):
@@ -131,7 +131,7 @@ def test_each_profile_is_whole(compose, profile):
         "control",
         "tidy",
     }
-    assert there == everybody | ({"demo-secrets", "simulator"} if profile == "demo" else set())
+    assert there == everybody | ({"demo-secrets", "demo-network", "simulator"} if profile == "demo" else set())
 
 
 def test_what_is_waited_for_to_be_healthy_has_a_health_check_and_to_end_does_end(compose):

@@ -165,6 +165,7 @@ def house(until, compose, root, tmp_path_factory):
     with running(until, compose, root, folder) as found:
         native = found.native
         found.prepared = native.once("prepare")
+        native.once("demo-network")
         native.start("bridge", "flows", "control")
         native.until(lambda: all(native.healthy(name) for name in ("bridge", "flows", "control")))
         yield found
@@ -257,6 +258,8 @@ def test_the_simulated_network_speaks_under_a_login_for_each_station(house):
     native.start("simulator")
 
     native.until(lambda: rows(house, "SELECT count(DISTINCT port) FROM pub.reading_1m")[0][0] > 50)
+    strangers = "SELECT DISTINCT port FROM pub.reading_1m JOIN pub.port USING (port) WHERE discovered OR site IS NULL"
+    assert rows(house, strangers) == []
     assert (
         rows(
             house,

@@ -9,6 +9,8 @@ import pytest
 
 from chargewell.run import control_mqtt
 from chargewell.settings import load
+from connectors.timescale.registry_files import read
+from schemas.assets_check import check
 
 PROCESSES = ["prepare", "bridge", "flows", "control", "simulator"]
 
@@ -128,10 +130,18 @@ def test_without_its_mark_passwords_are_made_anew_but_ids_and_stations_stay(fold
     assert tomllib.loads((folder / "simulator" / "chargewell.toml").read_text("utf-8"))["mqtt"] == control
 
 
-def test_production_gets_no_login_of_the_simulator(make_secrets, tmp_path):
+def test_the_registry_of_the_simulated_network_has_the_stations_that_have_logins_and_none_is_wrong(folder):
+    network = read(folder / "prepare" / "network.toml")
+
+    assert {station.station for station in network.station} == set(hashes(folder)) - {"bridge", "control"}
+    assert check(network) == []
+
+
+def test_production_gets_no_login_or_registry_of_the_simulator(make_secrets, tmp_path):
     make_secrets.main([str(tmp_path)])
 
     assert set(hashes(tmp_path)) == {"bridge", "control"}
+    assert not (tmp_path / "prepare" / "network.toml").exists()
     assert not (tmp_path / "simulator").exists()
 
 
