@@ -1,14 +1,15 @@
 """What a deployment needs before it runs, and whether it is sound: schema, topics, registry, doctor."""
 
 from pathlib import Path
+from secrets import token_hex
 
 from rich.console import Console
 
 from chargewell.prediction.registry import ensure_bundled
-from chargewell.services import ServiceError, choose
-from chargewell.services.endpoints import KINDS
+from chargewell.services.doctor import survey
 from chargewell.settings import Settings
 from connectors.kafka import KafkaError, check_topics, ensure_topics
+from connectors.mqtt import MqttError, Publisher
 from connectors.timescale import registry
 from connectors.timescale.editions import edition
 from connectors.timescale.migrate import migrate
@@ -83,19 +84,16 @@ def check_assets(path: Path, console: Console) -> int:
 
 
 def examine(settings: Settings, console: Console) -> int:
-    """Which services would be chosen and why; whether schema and topics fit. 0 if sound, else 1."""
-    sound = True
-    for kind in KINDS:
-        try:
-            choice = choose(kind, settings.services)
-        except ServiceError as error:
-            console.print(f"[red]{kind}[/red]: {error}")
-            sound = False
-            continue
-        console.print(f"[bold]{kind}[/bold]: {choice.provider.name} ({choice.provider.origin}): {choice.reason}")
-        for name, why in choice.passed_over:
-            console.print(f"    not {name}: {why}", style="dim")
-    return 0 if _database_sound(settings, console) and _topics_sound(settings, console) and sound else 1
+    """What the demo and the tests would start, and why; whether what `up` is given answers and fits. 0 if that is so, else 1."""
+    console.print("[bold]chargewell demo[/bold] and the tests would start:")
+    for found in survey(settings.services):
+        name = f"{found.provider} ({found.origin}, {found.version})" if found.provider else "[red]nothing[/red]"
+        console.print(f"  {found.kind}: {name}: {found.reason}")
+        for other, why in found.passed_over:
+            console.print(f"    not {other}: {why}", style="dim")
+    console.print("[bold]chargewell up[/bold] is given:")
+    sound = [sees(settings, console) for sees in (_database_sound, _topics_sound, _broker_sound)]
+    return 0 if all(sound) else 1
 
 
 def _database_sound(settings: Settings, console: Console) -> bool:
@@ -103,11 +101,11 @@ def _database_sound(settings: Settings, console: Console) -> bool:
 
     try:
         with connect(settings.database) as conn:
-            console.print(f"[bold]database[/bold] {settings.database.namespace}: {edition(conn)}")
             conn.execute("SELECT 1 FROM flow_progress LIMIT 1")
+            console.print(f"  database: schema {settings.database.namespace}, {edition(conn)}")
     except Error as error:
         first = str(error).strip().splitlines()[0]
-        console.print(f"[red]database[/red]: {first}. Is database.dsn right, and was chargewell migrate run?")
+        console.print(f"  [red]database[/red]: {first}. Is database.dsn right, and was chargewell migrate run?")
         return False
     return True
 
@@ -116,7 +114,20 @@ def _topics_sound(settings: Settings, console: Console) -> bool:
     try:
         check_topics(settings.kafka)
     except KafkaError as error:
-        console.print(f"[red]topics[/red]: {error}")
+        console.print(f"  [red]topics[/red]: {error}")
         return False
-    console.print(f"[bold]topics[/bold]: there, {settings.kafka.partitions} partitions each")
+    console.print(f"  topics: at {settings.kafka.bootstrap}, {settings.kafka.partitions} partitions each")
+    return True
+
+
+def _broker_sound(settings: Settings, console: Console) -> bool:
+    publisher = Publisher(settings.mqtt, client_id=f"chargewell-doctor-{token_hex(4)}")
+    try:
+        publisher.wait_connected()
+    except MqttError as error:
+        console.print(f"  [red]MQTT broker[/red]: {error}")
+        return False
+    finally:
+        publisher.close()
+    console.print(f"  MQTT broker: {settings.mqtt.shown} lets us in")
     return True
