@@ -1,11 +1,12 @@
 """The application: endpoints behind the guard, sessions, headers, errors as JSON or as a page."""
 
 import http
+import json
 from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from psycopg import DataError, OperationalError
@@ -29,6 +30,11 @@ from control.security import BodyLimit, SecurityHeaders
 log = structlog.get_logger(__name__)
 
 COOKIE: Final = "chargewell"
+_TITLES: Final[dict[int, str]] = {
+    401: "Signed out", 403: "Not allowed", 404: "Not found", 409: "Not possible now", 422: "That does not fit",
+    429: "Too many requests", 503: "Away for a moment",
+}  # fmt: skip
+_NOWHERE: Final = "nothing is at this address"
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     api_system.router,
     api_incidents.router,
@@ -67,6 +73,7 @@ def create_app(context: Context, session_secret: str) -> FastAPI:
     app.add_exception_handler(PoolTimeout, _away)
     app.add_exception_handler(NotThereError, _not_there)
     app.add_exception_handler(DataError, _unfit)
+    app.add_exception_handler(UnicodeEncodeError, _unfit)
     app.add_middleware(
         SessionMiddleware,
         secret_key=session_secret,
@@ -85,10 +92,19 @@ def _for_people(request: Request) -> bool:
 
 
 def _say(request: Request, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-    title = http.HTTPStatus(status).phrase
     if not _for_people(request):
         return JSONResponse({"detail": text}, status, headers)
-    answer = page(request, request.app.state.context, "error.html", status=status, title=title, text=text)
+    title = _TITLES.get(status) or http.HTTPStatus(status).phrase.capitalize()
+    sentence = f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    answer = page(
+        request,
+        request.app.state.context,
+        "error.html",
+        status=status,
+        title=title,
+        text=sentence,
+        sign_in=status == 401,
+    )
     answer.headers.update(headers or {})
     return answer
 
@@ -98,13 +114,22 @@ async def _http_error(request: Request, error: Any) -> Response:
         return RedirectResponse(error.headers["location"], 303)
     if not _for_people(request):
         return await http_exception_handler(request, error)
-    return _say(request, error.status_code, str(error.detail), error.headers)
+    text = str(error.detail)
+    if error.status_code == 401:
+        text = "you are signed out: sign in, go back and send it again"
+    elif text == http.HTTPStatus.NOT_FOUND.phrase:
+        text = _NOWHERE
+    return _say(request, error.status_code, text, error.headers)
 
 
 async def _invalid(request: Request, error: Any) -> Response:
+    """What does not fit and where, without what was sent: that may be a password, or no Unicode."""
     if not _for_people(request):
-        return await request_validation_exception_handler(request, error)
+        detail = [{name: problem[name] for name in ("type", "loc", "msg")} for problem in error.errors()]
+        return Response(json.dumps({"detail": detail}), 422, media_type="application/json")
     first = error.errors()[0]
+    if first["loc"][0] == "path":
+        return _say(request, 404, _NOWHERE)
     return _say(request, 422, f"{first['loc'][-1]}: {first['msg']}")
 
 

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.alerts import Severity
 from schemas.work import CommandState, CreditState, Finding, IncidentState, OrderState, Role
 
-Words = Annotated[str, Field(min_length=3, max_length=2_000)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2_000)]
 
 
 class Out(BaseModel):
@@ -230,7 +230,7 @@ class TokenIn(In):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")]
     roles: Annotated[set[Role], Field(min_length=1)]
     sites: set[str] | None = None
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
 
 
 class TokenMade(BaseModel):

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from control import credits
 from control.api.credits import visible
+from control.api.models import Words
 from control.context import Conn, Ctx, Who
 from control.pages.render import flash, page
 from control.queries import rows
@@ -35,7 +36,7 @@ def decide(
     who: Who,
     credit_id: UUID,
     word: Annotated[Literal["approve", "reject"], Form()],
-    because: Annotated[str, Form(min_length=3, max_length=2_000)],
+    because: Annotated[Words, Form()],
 ) -> RedirectResponse:
     """Approve or reject, with the reason in words."""
     visible(conn, who, credit_id)
@@ -47,7 +48,7 @@ def decide(
                 credit_id,
                 who.actor,
                 approve=word == "approve",
-                because=because.strip(),
+                because=because,
                 now=ctx.clock(),
             )
     except credits.CreditError as error:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from control import incidents
 from control.api.incidents import visible
+from control.api.models import Words
 from control.commands import lock_station
 from control.context import Conn, Ctx, Who
 from control.desk import order_by_hand
@@ -124,7 +125,7 @@ def close(
     conn: Conn,
     who: Who,
     incident_id: UUID,
-    reason: Annotated[str, Form(min_length=3, max_length=2_000)],
+    reason: Annotated[Words, Form()],
 ) -> RedirectResponse:
     """Close an incident by hand."""
     found = visible(conn, who, incident_id)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from control.access import too_many
@@ -81,6 +81,8 @@ def _port(conn: Connection, ctx: Ctx, station: str, number: int) -> tuple[Row, R
     """The port and its site; 404 for a port that is not registered."""
     known = row(conn, "public_port", port=f"{station}/{number}")
     if known is None or known["site"] is None:
-        raise missing("port")
+        raise HTTPException(
+            404, "no port is known by this name: scan the code on the charger again, or look for it under Status"
+        )
     found = _ports(conn, ctx, known["site"], known["port"])
     return found[0], row(conn, "site_show", site=known["site"])

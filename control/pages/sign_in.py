@@ -25,7 +25,7 @@ def root(request: Request) -> RedirectResponse:
 @router.get("/login")
 def login_form(request: Request, ctx: Ctx, next: str = "/") -> Response:
     """The form."""
-    return page(request, ctx, "login.html", next=_inside(next), problem=None)
+    return page(request, ctx, "login.html", next=_inside(next), problem=None, account="")
 
 
 @router.post("/login")
@@ -48,7 +48,7 @@ async def _login(request: Request, ctx: Ctx, account: str, password: str, token:
     who = await run_in_threadpool(_check, ctx, account, password, token)
     if who is None:
         problem = "This token is not in force." if token else "Account and password do not fit."
-        return page(request, ctx, "login.html", status=401, next=next, problem=problem)
+        return page(request, ctx, "login.html", status=401, next=next, problem=problem, account=account)
     request.session.clear()
     request.session.update({"token": who.token_id} if who.token_id else {"account": who.name, "epoch": who.epoch})
     return RedirectResponse(next, 303)

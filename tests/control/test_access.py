@@ -209,6 +209,7 @@ def test_a_wrong_password_and_an_unknown_name_look_the_same(site, anna, account,
 
     assert answer.status_code == 401
     assert "Account and password do not fit" in answer.text
+    assert f'value="{account}"' in answer.text, "nobody types the name again"
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "ä"])
@@ -334,6 +335,42 @@ def test_public_pages_are_limited_by_address(serve):
 )
 def test_what_cannot_be_stored_is_an_answer_and_not_a_failure(site, path):
     assert site.client(token=site.token(Role.ADMIN)).get(path).status_code in (404, 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/work_orders/WO-1/notes", b'{"text": "half a pair: \\ud800"}'),
+        ("/v1/accounts/zoe", b'{"password": "long enough \\ud800 for one", "roles": ["crew"]}'),
+        ("/v1/accounts/zoe", b'{"password": "long enough for one", "roles": ["crew"], "sites": ["\\ud800"]}'),
+        ("/v1/accounts/zoe", b'{"\\ud800": 1}'),
+    ],
+)
+def test_a_text_that_is_no_unicode_is_an_answer_and_not_a_failure(site, path, body):
+    client = site.client(token=site.token(Role.ADMIN))
+    answer = client.request(
+        "PUT" if "accounts" in path else "POST", path, content=body, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status_code == 422, answer.text
+
+
+def test_a_refused_request_does_not_repeat_what_it_held(site):
+    answer = site.client(token=site.token(Role.ADMIN), headers={"accept": "application/json"}).put(
+        "/v1/accounts/zoe", json={"password": "too short", "roles": ["crew"]}
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "password"]
+    assert "too short" not in answer.text
+
+
+def test_a_token_ends_at_a_moment_and_not_at_a_time_of_some_zone(site):
+    answer = site.client(token=site.token(Role.ADMIN)).post(
+        "/v1/tokens", json={"name": "x", "roles": ["viewer"], "expires_at": "2030-01-01T00:00:00"}
+    )
+
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("declared", [True, False])
