@@ -1,5 +1,6 @@
 """Templates, and how times, amounts and states are written on pages."""
 
+import re
 import secrets
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,6 +20,7 @@ from control.accounts import Person
 from control.context import Context
 from control.pages.static import versioned
 from control.queries import Connection, one
+from control.rules.remedies import REMEDIES
 from control.rules.words import channel_title, duration, place, unit_title
 from schemas.faults import catalogue
 from schemas.money import Money
@@ -52,6 +54,7 @@ def _environment() -> Environment:
         "family_short": family_short,
         "port_path": port_path,
         "actor": actor_name,
+        "remedy": lambda name: REMEDIES[name].title if name in REMEDIES else name.replace("_", " "),
         "quantity": quantity,
         "lines": lambda text: text.splitlines(),
     }
@@ -128,8 +131,9 @@ class Clock:
         return at is not None and at <= self.now
 
     def money(self, minor: int, currency: str) -> str:
-        """An amount as people of the locale write it."""
-        return str(format_currency(Money(minor, currency).major, currency, locale=self.locale, currency_digits=False))
+        """An amount as people of the locale write it; letters before it stand apart: NOK 4.37, €4.37."""
+        text = str(format_currency(Money(minor, currency).major, currency, locale=self.locale, currency_digits=False))
+        return re.sub(r"(?<=[^\W\d_])(?=\d)", "\N{NO-BREAK SPACE}", text, count=1)
 
     def percent(self, share: float | None, digits: int = 1) -> str:
         """A share as percent; "-" where it is not known."""

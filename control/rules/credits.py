@@ -94,9 +94,9 @@ def _at_most(due: Amount, room: Amount) -> Amount:
 
 def _words(cut: Cut, port: str, prices: Prices, charged: Amount, amount: Amount, goodwill: Money) -> str:
     energy = "an amount of energy that is not known" if cut.energy_wh is None else f"{cut.energy_wh / 1000:.2f} kWh"
-    ended = (cut.stop_reason or "a fault").replace("_", " ")
+    ended = "" if cut.stop_reason in (None, "other") else f" ({cut.stop_reason.replace('_', ' ')})"
     parts = [
-        f"The charging session of {_moment(cut.started_at)} at {place(port)} was cut short by a fault ({ended}) "
+        f"The charging session of {_moment(cut.started_at)} at {place(port)} was cut short by a fault{ended} "
         f"after {duration(cut.lasted)} and {energy}.",
         f"It was charged {charged.gross} ({charged.net} and {charged.tax} tax).",
     ]

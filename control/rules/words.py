@@ -38,8 +38,9 @@ def place(port: str) -> str:
 
 
 def explain(alerts: Sequence[Alert]) -> str:
-    """Why we think so: what each alert says and the channels that made it, one line each."""
-    lines = [_line(alert, len(alerts) > 1) for alert in alerts[:_SHOWN_ALERTS]]
+    """Why we think so: what each alert says and the channels that made it, one line each; with their ports where they differ."""
+    ports = {alert.port for alert in alerts}
+    lines = [_line(alert, len(ports) > 1) for alert in alerts[:_SHOWN_ALERTS]]
     if len(alerts) > _SHOWN_ALERTS:
         lines.append(f"and {len(alerts) - _SHOWN_ALERTS} more alerts")
     return "\n".join(lines)

@@ -34,8 +34,8 @@ SELECT * FROM incident WHERE order_id = %(order_id)s AND state = 'open' ORDER BY
 SELECT * FROM incident WHERE order_id = %(order_id)s ORDER BY opened_at;
 
 -- incidents_list: incidents, the open and urgent ones first
-SELECT i.*, s.site, w.number, w.state AS order_state
-FROM incident i LEFT JOIN station s USING (station) LEFT JOIN work_order w USING (order_id)
+SELECT i.*, s.site, t.name AS site_name, w.number, w.state AS order_state
+FROM incident i LEFT JOIN station s USING (station) LEFT JOIN site t ON t.site = s.site LEFT JOIN work_order w USING (order_id)
 WHERE (%(sites)s::text[] IS NULL OR s.site = ANY(%(sites)s))
   AND (%(state)s::text IS NULL OR i.state = %(state)s)
   AND (%(family)s::text IS NULL OR i.family = %(family)s)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from connectors.timescale.ports import discover
 from control import accounts
 from control.desk import press
 from control.settings import ControlSettings
@@ -122,6 +123,23 @@ def test_a_driver_reports_a_fault_from_the_qr_code(phone, station, table):
 
     expect(phone.get_by_role("status")).to_contain_text("Thank you")
     assert [i["family"] for i in table("incident", station)] == ["lock"]
+
+
+def test_the_head_shows_all_its_tabs_on_a_phone(phone, conn):
+    accounts.put_account(conn, "ada", PASSWORD, {Role.ADMIN}, None, "rule:test")
+    sign_in(phone, "ada")
+
+    assert phone.evaluate("(n => n.scrollWidth <= n.clientWidth)(document.querySelector('nav'))")
+
+
+def test_the_count_of_a_large_site_leaves_room_for_its_name(phone, conn, station):
+    discover(conn, [f"{station}/{n}" for n in range(1, 23)])
+    conn.execute("UPDATE port SET discovered = false WHERE station = %s", (station,))
+    phone.goto("/status")
+    row = phone.locator(f"a[href='/status/site-{station}']")
+    count, name = row.locator(".tag").bounding_box(), row.locator(".title").bounding_box()
+
+    assert count["x"] + count["width"] <= name["x"]
 
 
 @pytest.mark.parametrize("path", ["/incidents", "/orders", "/ports", "/status", "/account", "/credits"])

@@ -111,6 +111,13 @@ def test_a_credit_worked_out_by_hand(now):
     )
 
 
+@pytest.mark.parametrize("stop_reason", [None, "other"])
+def test_a_reason_that_says_nothing_is_not_said(now, stop_reason):
+    cut = Cut(session_key="1", started_at=now, ended_at=now, energy_wh=0, stop_reason=stop_reason)
+
+    assert "was cut short by a fault after" in propose(cut, "S/1", CITY, Policy(), Amount.zero("EUR")).reason
+
+
 def test_a_currency_without_a_limit_always_needs_a_person(now):
     cut = Cut(session_key="1", started_at=now, ended_at=now, energy_wh=0)
 

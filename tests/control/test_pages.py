@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from control import accounts
 from control.pages import charts, series
 from control.pages.charts import Mark, chart, strip
+from control.pages.render import Clock
 from control.pages.series import Series
 from control.settings import ControlSettings
 from schemas.work import Role
@@ -167,7 +168,7 @@ def test_an_incident_shows_its_reason_its_chart_its_order_and_its_story(
         ">alert<",
         ">expected<",
         "WO-",
-        "derate",
+        "Limit the power to half",
         "Raised (P3",
     ):
         assert said in page, said
@@ -326,7 +327,78 @@ def test_a_person_approves_a_credit_on_its_page(site, conn, station, alerts, tab
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("asked", ["/v1/incidents/{}/close", "/incidents/{}/close"])
+def test_spaces_are_no_reason_to_close_an_incident(site, desk, station, alerts, taken, table, asked):
+    taken(alerts.said(f"{station}/1"))
+    path = asked.format(table("incident", station)[0]["incident_id"])
+
+    answer = desk.post(path, **({"json": {"text": " " * 5}} if "/v1/" in path else {"data": {"reason": " " * 5}}))
+
+    assert answer.status_code == 422
+    assert table("incident", station)[0]["state"] == "open"
+
+
+@pytest.mark.integration
+def test_a_credit_is_not_decided_for_a_reason_of_spaces(site, conn, station, alerts, table, now):
+    from control.take import take
+
+    take(conn, ControlSettings(approve_up_to={}), alerts.cut(f"{station}/1"), now)
+    (credit,) = table("credit", station)
+
+    answer = site.client(token=site.token(Role.BILLING)).post(
+        f"/credits/{credit['credit_id']}", data={"word": "approve", "because": "    "}
+    )
+
+    assert answer.status_code == 422
+    assert table("credit", station)[0]["state"] == "proposed"
+
+
+@pytest.mark.parametrize(
+    ("currency", "locale", "written"),
+    [
+        ("NOK", "en_GB", "NOK\u00a04.37"),
+        ("EUR", "en_GB", "€4.37"),
+        ("EUR", "de_DE", "4,37\u00a0€"),
+        ("CHF", "de_CH", "CHF\u00a04.37"),
+    ],
+)
+def test_an_amount_stands_apart_from_letters_before_it(currency, locale, written):
+    assert Clock(NOON, "UTC", locale).money(437, currency) == written
+
+
+@pytest.mark.integration
 def test_an_error_is_a_page_for_people_and_json_for_machines(site):
-    assert "<h1>Not Found</h1>" in site.client().get("/p/nowhere/1").text
+    page = site.client().get("/p/nowhere/1").text
+    assert "<h1>Not found</h1>" in page
+    assert "<p>No port is known by this name: scan" in page
     machine = site.client(headers={"accept": "application/json"}).get("/p/nowhere/1")
-    assert machine.json() == {"detail": "there is no port that you may see"}
+    assert machine.json()["detail"].startswith("no port is known by this name")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["/incidents/no-uuid", "/orders/WO-0", "/p/nowhere/one", "/nowhere"])
+def test_an_address_that_leads_nowhere_is_not_found_in_words_of_people(desk, path):
+    answer = desk.get(path)
+
+    assert answer.status_code == 404
+    assert "<h1>Not found</h1>" in answer.text
+    assert "UUID" not in answer.text
+
+
+@pytest.mark.integration
+def test_a_form_sent_after_the_session_ended_says_how_to_go_on(site):
+    answer = site.client().post("/orders/WO-1/step", data={"to": "on_site", "seen": "open"})
+
+    assert answer.status_code == 401
+    assert "You are signed out" in answer.text
+    assert 'href="/login"' in answer.text
+    assert "Bearer" not in answer.text
+
+
+@pytest.mark.integration
+def test_an_incident_is_listed_with_the_name_of_its_site_and_remedies_have_titles(desk, station, alerts, taken, table):
+    taken(alerts.said(f"{station}/1", "contact_wear"))
+    (incident,) = table("incident", station)
+
+    assert f"<span>Market {station}</span>" in desk.get("/incidents").text
+    assert "<td>Limit the power to half</td>" in desk.get(f"/incidents/{incident['incident_id']}").text
