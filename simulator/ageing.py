@@ -27,7 +27,8 @@ _HARD: Final = "contactor_stuck"
 
 class Part(BaseModel):
     """How one part ages: failures a port-year (of those that have it), days and severity of what shows before, the share that
-    fails unseen, and the share of worn parts that go on for good. `hiccups` a day just before the end, 0 for none."""
+    fails unseen, and the share of worn parts that go on for good. `hiccups` a day just before the end, 0 for none.
+    `kind`: only AC or DC ports have it; `old`: by how much more often it fails with each year beyond four."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

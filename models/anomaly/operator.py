@@ -44,7 +44,8 @@ _SPELLS_A_MONTH: Final = 730.0 / 4
 class AnomalySettings:
     """What an operator of the network may want to set.
 
-    `alerts_per_port_month` is the budget of alerts that healthy ports may raise: the level of every feature follows it.
+    `alerts_per_port_month` is the budget of alerts that healthy ports may raise, shared evenly by features and
+    values: their level follows it, and signs and events are held to the same level beyond it.
     `explain_from` is the score from which a port-minute carries contributions. `write_scores` off: alerts only.
     """
 

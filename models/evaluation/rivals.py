@@ -69,7 +69,10 @@ def told(table: Table, track: Track, level: float) -> list[Said]:
 def level_for(
     tables: list[tuple[Table, Track]], port_months: float, rate: float, quiet: Mapping[int, NDArray[np.bool_]]
 ) -> float:
-    """The least level at which rows that are `quiet` (by table: no fault) give at most `rate` alerts per port and month."""
+    """A level at which rows that are `quiet` (by table: no fault) give at most `rate` alerts per port and month, by bisection.
+
+    It is the least one where a higher level never gives more alerts; scores that stay high for long can make it do so.
+    """
     low, high = 1e-3, 1e4
     for _ in range(28):
         level = float(np.sqrt(low * high))
