@@ -62,11 +62,11 @@ SELECT p.port, p.station, p.number, p.kind, p.rated_w, u.at, u.state, u.reason, 
      WHERE i.state = 'open' AND i.station = p.station AND (i.port = p.port OR i.port = p.station || '/0')
      ORDER BY w.opened_at DESC LIMIT 1) AS order_state
 FROM port p JOIN station s USING (station) LEFT JOIN uptime_now u USING (port_no)
-WHERE s.site = %(site)s AND p.number > 0 AND (%(port)s::text IS NULL OR p.port = %(port)s)
+WHERE s.site = %(site)s AND p.number > 0 AND s.retired_at IS NULL AND (%(port)s::text IS NULL OR p.port = %(port)s)
 ORDER BY p.station, p.number;
 
 -- public_port: a port for the public, by its id
-SELECT p.port, s.site FROM port p JOIN station s USING (station) WHERE p.port = %(port)s AND p.number > 0;
+SELECT p.port, s.site FROM port p JOIN station s USING (station) WHERE p.port = %(port)s AND p.number > 0 AND s.retired_at IS NULL;
 
 -- counts: what the head of the pages shows
 SELECT (SELECT count(*) FROM incident i LEFT JOIN station s USING (station)

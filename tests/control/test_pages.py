@@ -402,3 +402,14 @@ def test_an_incident_is_listed_with_the_name_of_its_site_and_remedies_have_title
 
     assert f"<span>Market {station}</span>" in desk.get("/incidents").text
     assert "<td>Limit the power to half</td>" in desk.get(f"/incidents/{incident['incident_id']}").text
+
+
+@pytest.mark.integration
+def test_a_station_that_was_taken_away_is_no_longer_shown_to_the_public(site, conn, station):
+    assert f"{station}/1" in site.client().get(f"/status/site-{station}").text
+    conn.execute("UPDATE station SET retired_at = now() WHERE station = %s", (station,))
+
+    assert f"{station}/1" not in site.client().get(f"/status/site-{station}").text
+    assert site.client().get(f"/p/{station}/1").status_code == 404
+    driver = site.client(headers={"x-forwarded-for": "203.0.113.77"})
+    assert driver.post(f"/p/{station}/1/report", data={"problem": "slow"}).status_code == 404
