@@ -50,6 +50,7 @@ class Bridge:
         self._connection = Connection(mqtt, self, client_id=self.name, persistent=True)
         self._seen = Observation(_now())
         self._connected_at = 0
+        self._kept = False
         self._count = 0
         self._next_beat = 0.0
         self._full_since: int | None = None
@@ -115,6 +116,10 @@ class Bridge:
         """Whether the broker has granted the subscription on this connection."""
         return self._connection.subscribed
 
+    def _hears(self) -> bool:
+        """Whether what stations say reaches us: a kept session never stopped listening, a new one waits for the broker's grant."""
+        return self._connection.connected and (self._kept or self._connection.subscribed)
+
     def _may_read(self) -> bool:
         held, settings = self._held, self._settings
         return len(held) < settings.max_unacknowledged and held.size < settings.max_unacknowledged_bytes
@@ -144,7 +149,7 @@ class Bridge:
     def on_connected(self, session_present: bool, receive_maximum: int) -> None:
         """Subscribe, also to a session that was kept: filters may have been added."""
         self._connected_at = _now()
-        self._seen.became(True, self._connected_at)
+        self._kept = session_present
         self._connection.subscribe(self._mqtt.filters, session_present=session_present)
 
     def on_lost(self) -> None:
@@ -209,7 +214,7 @@ class Bridge:
         """Not reading for a while is not seeing; reading again is seeing anew."""
         if self._may_read():
             self._full_since = None
-            self._seen.became(self._connection.connected, _now())
+            self._seen.became(self._hears(), _now())
             return
         now = _now()
         self._full_since = self._full_since or now

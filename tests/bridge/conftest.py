@@ -119,12 +119,12 @@ def own_mqtt(own, unique) -> MqttSettings:
 
 @pytest.fixture
 def bridge(until) -> Iterator[Callable[..., Running]]:
-    """`bridge(mqtt, kafka, **settings)`: a running bridge, connected and subscribed; stopped after the test."""
+    """`bridge(mqtt, kafka, **settings)`: a running bridge that is `ready` (subscribed); stopped after the test."""
     made: list[Running] = []
 
-    def start(mqtt, kafka, **settings):
+    def start(mqtt, kafka, *, ready=lambda b: b.subscribed, **settings):
         made.append(Running(until, mqtt, kafka, **settings))
-        return made[-1].wait(lambda b: b.subscribed)
+        return made[-1].wait(ready)
 
     yield start
     for running in made:

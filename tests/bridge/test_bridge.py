@@ -5,7 +5,7 @@ import time
 import pytest
 
 from connectors.kafka import TopicError
-from connectors.mqtt import MqttRefusedError
+from connectors.mqtt import Connection, MqttRefusedError
 from pipelines.bridge import TopicPattern, run_bridge
 from schemas.topics import partition_of
 
@@ -107,6 +107,26 @@ def test_every_partition_gets_heartbeats_that_say_since_when(mqtt, kafka, bridge
         assert all(b.since < b.at for b in connected)
         assert sorted(b.at for b in said) == [b.at for b in said]
         assert said[-1].filters == list(mqtt.filters)
+
+
+def test_a_bridge_says_that_it_sees_once_the_broker_has_granted_or_kept_its_subscription(
+    mqtt, kafka, bridge, raw, until, monkeypatch
+):
+    grants = Connection.subscribe
+    monkeypatch.setattr(Connection, "subscribe", lambda *_, **__: None)
+    waiting = bridge(mqtt, kafka, ready=lambda b: b.connected, heartbeat_s=0.05)
+    before = len(beats(raw(kafka)))
+    until(lambda: len(beats(raw(kafka))) > before + 5)
+    waiting.stop()
+    assert not any(b.connected for b in beats(raw(kafka)))
+
+    monkeypatch.setattr(Connection, "subscribe", grants)
+    bridge(mqtt, kafka, heartbeat_s=0.05).stop()
+    said = len(beats(raw(kafka)))
+    monkeypatch.setattr(Connection, "subscribe", lambda *_, **__: None)
+    kept = bridge(mqtt, kafka, ready=lambda b: b.connected, heartbeat_s=0.05)
+    until(lambda: any(b.connected for b in beats(raw(kafka))[said:]))
+    kept.stop()
 
 
 def test_a_broken_connection_shows_in_since(mqtt, kafka, bridge, raw, until):
