@@ -7,12 +7,13 @@ import pytest
 from rich.console import Console
 
 from chargewell.bench.chargers.cases import CREEPING_DAYS, KINDS, STATED, SUDDEN_DAYS, draw, kind_of
-from chargewell.bench.chargers.command import RATE, Result, table
+from chargewell.bench.chargers.command import RATE, Result, table, tuned_level
 from chargewell.bench.chargers.report import show
 from chargewell.bench.chargers.watch import failing, healthy
 from chargewell.bench.chargers.worlds import DAY_US, JUDGING, TUNING, upset
+from models.anomaly.detector import detectors
 from models.evaluation.modes import judge, named_share, share
-from models.evaluation.rivals import limits
+from models.evaluation.rivals import follow_all, limits, told
 from simulator.fleet import generate
 from simulator.variants import VARIANTS
 
@@ -59,6 +60,18 @@ def test_the_report_holds_every_kind_that_struck_and_the_rivals(watched):
     for case in watched.cases:
         assert case.kind in out.getvalue()
     assert "limits" in out.getvalue()
+
+
+@pytest.mark.slow
+def test_a_rival_is_given_the_least_level_at_which_it_is_as_quiet_as_asked(watched):
+    level = tuned_level("mewma", [watched])
+    minutes = table(watched)
+    (track,) = follow_all(detectors()["mewma"], [minutes])
+
+    def about_nothing(at):
+        return len(judge(watched.cases, told(minutes, track, at), watched.port_days).false)
+
+    assert about_nothing(level) <= RATE * watched.port_months + 1 < about_nothing(level / 2)
 
 
 def test_faults_are_drawn_by_seed_fit_their_port_and_leave_time_to_learn():

@@ -14,7 +14,7 @@ from rich.console import Console
 from chargewell.bench.chargers.cases import STATED
 from chargewell.bench.chargers.report import show
 from chargewell.bench.chargers.watch import OPERATOR, Watched, failing, healthy
-from chargewell.bench.chargers.worlds import SEASONS, TRIALS
+from chargewell.bench.chargers.worlds import SEASONS, TRIALS, TUNING
 from chargewell.terminal import screen
 from models.anomaly.detector import detectors
 from models.evaluation.events import same_place
@@ -62,10 +62,16 @@ def run(
         said = {OPERATOR: [f.said for f in everything]}
         for one in asked:
             said |= one.result()
+        tuned = {
+            name: pool.submit(tuned_level, name, done) for name in (LEVELS if rivals and world == TUNING.name else ())
+        }
+        levels = {name: one.result() for name, one in tuned.items()}
     judged = {name: _judged(done, rows) for name, rows in said.items()}
     months = calm.result().port_months
     result = Result(world, judged, {name: len(rows[-1]) / months for name, rows in said.items()}, done, calm.result())
     show(result, STATED, time.monotonic() - began, console)
+    for name, level in levels.items():
+        console.print(f"{name}: {RATE:g} alerts about nothing per port and month at level {level:.1f}")
     return result
 
 
