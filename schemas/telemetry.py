@@ -23,15 +23,14 @@ VERSION: Final = 1
 
 
 class RawRecord(NamedTuple):
-    """One record of `ev.raw` as it is handed to normalise: offset, key, value and the two headers (b"" where missing).
+    """One record of `ev.raw` as it is handed to normalise: offset, key (the MQTT topic), value and the header `cw` (b"" where missing).
 
     `withheld` is the size of a payload that the bridge withheld (header `too_large`), else 0.
     """
 
     offset: int
-    key: bytes
-    value: bytes
     topic: bytes
+    value: bytes
     cw: bytes
     withheld: int = 0
 

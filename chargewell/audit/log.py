@@ -37,19 +37,15 @@ def read_raw(kafka: KafkaSettings, spans: dict[int, tuple[int, int]]) -> RawSide
         for messages in read_span(kafka, kafka.topics.raw, partition, start, end):
             for message in messages:
                 if not is_beat(message):
-                    topic = _header(message, "topic").decode("utf-8", "replace")
+                    topic = (message.key() or b"").decode("utf-8", "replace")
                     side.messages[digest(topic, message.value() or b"")] += 1
     return side
 
 
 def is_beat(message: ck.Message) -> bool:
     """Whether a record of `ev.raw` is a bridge's heartbeat."""
-    return decode_cw(_header(message, "cw")).type == "h"
-
-
-def _header(message: ck.Message, name: str) -> bytes:
-    value = dict(message.headers() or []).get(name)
-    return value.encode() if isinstance(value, str) else value or b""
+    value = dict(message.headers() or []).get("cw")
+    return decode_cw(value.encode() if isinstance(value, str) else value or b"").type == "h"
 
 
 def read_telemetry(kafka: KafkaSettings, spans: dict[int, tuple[int, int]], raw: RawSide) -> Iterator[Batch | Finding]:

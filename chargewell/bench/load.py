@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import orjson
@@ -12,8 +13,10 @@ from connectors.timescale.pool import connect
 from connectors.timescale.settings import DatabaseSettings
 from schemas.assets import Port, Registry, Site, Station
 from schemas.telemetry import encode_cw
+from schemas.topics import partition_of
 
 PORTS = 2_000
+_partition = cache(partition_of)
 STEP_MS = 1_000
 
 
@@ -65,13 +68,13 @@ def fill(kafka: KafkaSettings, readings: int, seed: int = 1) -> dict[int, int]:
 
 def _send(producer: Producer, kafka: KafkaSettings, port: int, at: int, channels: dict[str, float], n: int) -> None:
     station = f"BENCH-{port // 2:04d}"
-    topic = f"ev/{station}/from/reading"
     cw = encode_cw("m", at * 1_000 + 5_000, False, False, "from", 1, "bench", n + port)
     producer.send(
         kafka.topics.raw,
         orjson.dumps({"port": port % 2 + 1, "at": at, **channels}),
-        key=station.encode(),
-        headers=[("topic", topic.encode()), ("cw", cw)],
+        key=f"ev/{station}/from/reading".encode(),
+        partition=_partition(station.encode(), kafka.partitions),
+        headers=[("cw", cw)],
     )
 
 
@@ -83,5 +86,5 @@ def _beats(producer: Producer, kafka: KafkaSettings, at_us: int) -> None:
                 {"bridge": "bench", "at": at_us, "connected": True, "since": at_us - 1_000_000, "filters": ["ev/#"]}
             ),
             partition=partition,
-            headers=[("topic", b""), ("cw", encode_cw("h", at_us, False, False, "other", 1, "bench", 0))],
+            headers=[("cw", encode_cw("h", at_us, False, False, "other", 1, "bench", 0))],
         )

@@ -43,8 +43,8 @@ class _Part(StatefulSourcePartition[Raw, int]):
 def _read(message: ck.Message, key: bytes) -> Raw:
     headers: Any = message.headers()
     return (
-        key.decode(),
-        int(headers[1][1].split(b"|", 3)[2]),
+        key.split(b"/", 2)[1].decode(),
+        int(headers[0][1].split(b"|", 3)[2]),
         message.value() or b"",
     )  # what `decode_cw` takes, and no more
 

@@ -51,4 +51,4 @@ def _marks(kafka: KafkaSettings) -> Iterator[ck.Message]:
     partition = partition_of(STATION.encode(), kafka.partitions)
     low, high = ends(kafka, kafka.topics.raw)[partition]
     for messages in read_span(kafka, kafka.topics.raw, partition, low, high):
-        yield from (message for message in messages if message.key() == STATION.encode())
+        yield from (message for message in messages if message.key() == _TOPIC.encode())

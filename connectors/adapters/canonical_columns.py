@@ -87,8 +87,7 @@ def _with_other(messages: list[Any], told: NDArray[np.bool_]) -> tuple[dict[int,
     """Which messages are refused for what is, or is not, under `other`; and which have values there."""
     refused: dict[int, Refused] = {}
     more = []
-    others = list(map(_OTHER, messages))
-    for i, other in enumerate(others) if any(others) else ():
+    for i, other in enumerate(map(_OTHER, messages)) if any(map(_OTHER, messages)) else ():
         if not other:
             continue
         wrong = unstorable(other.keys())

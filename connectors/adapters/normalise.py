@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -36,10 +37,10 @@ _beat: Final = msgspec.json.Decoder(BridgeBeat).decode
 
 @dataclass(slots=True)
 class Normalised:
-    """A batch, and for `ev.rejects` each of its rejects with the payload and the key of the raw record it is about."""
+    """A batch, and for `ev.rejects` each of its rejects with the payload of the raw record it is about."""
 
     batch: Batch
-    rejected: list[tuple[Reject, bytes, bytes]]
+    rejected: list[tuple[Reject, bytes]]
 
 
 class _Routed(NamedTuple):
@@ -97,7 +98,7 @@ class Normaliser:
         served = self._served.of(raw.cws, poll.routes, poll.route, np.flatnonzero(messages))
         batch = gather.batch(raw.partition, raw.offsets[0], raw.offsets[-1], now, served)
         places = gather.rejected_records()
-        return Normalised(batch, [(r, raw.values[i], raw.keys[i]) for r, i in zip(batch.rejects, places, strict=True)])
+        return Normalised(batch, [(r, raw.values[i]) for r, i in zip(batch.rejects, places, strict=True)])
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; a few hundred bytes for each station that speaks OCPP."""
@@ -163,7 +164,7 @@ class Normaliser:
     def _read_readings(self, gather: Gather, poll: _Routed, places: NDArray[np.intp]) -> None:
         values = poll.raw.values
         whole = len(places) == len(values)
-        payloads = values if whole else [values[i] for i in places.tolist()]
+        payloads = values if whole else _at(values, places)
         stations = [route.key for route in poll.routes]
         made, refused = canonical_columns.readings(
             gather, self._decoder, places, payloads, stations, poll.route if whole else poll.route[places]
@@ -204,6 +205,12 @@ class Normaliser:
     def _reject(self, gather: Gather, poll: _Routed, i: int, refused: Refused) -> None:
         route = poll.of(i)
         gather.reject(i, route.key, route.topic, refused)
+
+
+def _at(values: Sequence[bytes], places: NDArray[np.intp]) -> list[bytes]:
+    chosen = np.zeros(len(values), np.bool_)
+    chosen[places] = True
+    return list(compress(values, chosen.tolist()))
 
 
 def _int64(offsets: Sequence[int]) -> NDArray[np.int64]:

@@ -15,17 +15,16 @@ class RawPoll(NamedTuple):
 
     partition: int
     offsets: Sequence[int]
-    keys: Sequence[bytes]
-    values: Sequence[bytes]
     topics: Sequence[bytes]
+    values: Sequence[bytes]
     cws: Sequence[bytes]
     withheld: Mapping[int, int]
 
     @classmethod
     def of(cls, partition: int, records: Sequence[RawRecord]) -> Self:
         """The poll that `records` are."""
-        offsets, keys, values, topics, cws, withheld = zip(*records, strict=True)
-        return cls(partition, offsets, keys, values, topics, cws, {i: size for i, size in enumerate(withheld) if size})
+        offsets, topics, values, cws, withheld = zip(*records, strict=True)
+        return cls(partition, offsets, topics, values, cws, {i: size for i, size in enumerate(withheld) if size})
 
     def after(self, offset: int) -> Self | None:
         """The records behind `offset`; None where there are none."""
@@ -38,9 +37,8 @@ class RawPoll(NamedTuple):
         behind = slice(start, None)
         return self._replace(
             offsets=self.offsets[behind],
-            keys=self.keys[behind],
-            values=self.values[behind],
             topics=self.topics[behind],
+            values=self.values[behind],
             cws=self.cws[behind],
             withheld=withheld,
         )

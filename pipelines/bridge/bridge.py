@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from pipelines.bridge.metrics import BridgeMetrics, Probe
 from pipelines.bridge.settings import BridgeSettings
 from pipelines.bridge.topic_map import Route
 from schemas.telemetry import BridgeBeat, encode_cw
+from schemas.topics import partition_of
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +26,8 @@ _REPORT_WAIT_S: Final = 0.003
 """How long the socket is waited for while Kafka has reports to come: below the producer's linger."""
 
 _PAUSED_WAIT_S: Final = 0.05
+_STATIONS: Final = 100_000
+"""Stations whose partition is remembered: working it out takes microseconds."""
 _OVERHEAD_BYTES: Final = 1_024
 
 
@@ -43,6 +47,7 @@ class Bridge:
         self._topic = kafka.topics.raw
         self._largest = kafka.message_max_bytes - _OVERHEAD_BYTES
         self._map = settings.topic_map()
+        self._partition = lru_cache(_STATIONS)(partial(partition_of, partitions=kafka.partitions))
         self._clock: Clock = PublishersClock() if mqtt.trust_publisher_time else OwnClock()
         self._producer = Producer(kafka, mqtt.client_id, patience_s=0)
         self._heart = Heart(self._producer, self._topic, kafka.partitions, self.name)
@@ -177,14 +182,15 @@ class Bridge:
             self._count,
         )
         ticket = self._held.take(message.mid if message.qos else 0, len(payload))
-        if len(payload) + len(route.topic) + len(route.key) > self._largest:
+        if len(payload) + len(route.topic) > self._largest:
             self._withhold(ticket, route, cw)
             return
         self._producer.send(
             self._topic,
             payload,
-            key=route.key,
-            headers=[("topic", route.topic), ("cw", cw)],
+            key=route.topic,
+            partition=self._partition(route.key),
+            headers=[("cw", cw)],
             on_delivery=ticket.delivered,
         )
 
@@ -204,8 +210,9 @@ class Bridge:
         self._producer.send(
             self._topic,
             None,
-            key=route.key,
-            headers=[("topic", route.topic), ("cw", cw), ("too_large", str(ticket.size).encode())],
+            key=route.topic,
+            partition=self._partition(route.key),
+            headers=[("cw", cw), ("too_large", str(ticket.size).encode())],
             on_delivery=ticket.delivered,
         )
 

@@ -1,4 +1,4 @@
-"""Topic -> station: the key of a raw record, by which all of a station's messages stay in order."""
+"""Topic -> station, whose messages all go to one partition of `ev.raw` and so stay in order."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ _NAMED_STATION: Final = "<station>"
 
 
 class Route(NamedTuple):
-    """What a topic means: the Kafka key (the station, or the topic where no pattern fits), the topic, the direction."""
+    """What a topic means: what its messages are kept together by (the station, or the topic where no pattern fits), the topic
+    itself, the direction."""
 
     key: bytes
     topic: bytes

@@ -15,6 +15,7 @@ from connectors.bytewax_io import run_flow
 from connectors.kafka import Producer, ends
 from pipelines.fused import fused
 from schemas.telemetry import encode_cw
+from schemas.topics import partition_of
 from simulator.ledger import Ledger
 from simulator.outbox import Said
 
@@ -40,6 +41,7 @@ def message(i):
 def say(settings, ledger, *, leave_out=None):
     """Put messages into the log as a bridge would, and into the ledger as a broker would; one may be left out of the log."""
     producer = Producer(settings.kafka, "test")
+    partition = partition_of(STATION.encode(), settings.kafka.partitions)
     for i in range(300):
         at, kind, body = message(i)
         topic, payload = f"ev/{STATION}/from/{kind}", orjson.dumps(body)
@@ -48,15 +50,11 @@ def say(settings, ledger, *, leave_out=None):
         if i == leave_out:
             continue
         cw = encode_cw("m", at + 5_000, False, False, "from", 1, "test", i)
-        producer.send(
-            settings.kafka.topics.raw, payload, key=STATION.encode(), headers=[("topic", topic.encode()), ("cw", cw)]
-        )
+        producer.send(settings.kafka.topics.raw, payload, key=topic.encode(), partition=partition, headers=[("cw", cw)])
     for partition in range(settings.kafka.partitions):
         beat = {"bridge": "test", "at": NOW_US, "connected": True, "since": NOW_US - 600_000_000, "filters": ["ev/#"]}
         cw = encode_cw("h", NOW_US, False, False, "other", 1, "test", 0)
-        producer.send(
-            settings.kafka.topics.raw, orjson.dumps(beat), partition=partition, headers=[("topic", b""), ("cw", cw)]
-        )
+        producer.send(settings.kafka.topics.raw, orjson.dumps(beat), partition=partition, headers=[("cw", cw)])
     producer.flush(30)
 
 

@@ -35,29 +35,34 @@ def test_messages_stand_in_the_log_as_they_came_in_the_order_of_their_station(
     found = messages(raw(kafka))
     assert len(found) == 300
     for side in "AB":
-        mine = [r for r in found if r.key == f"{unique}-{side}".encode()]
+        station = f"{unique}-{side}"
+        mine = [r for r in found if r.key.startswith(f"ev/{station}/".encode())]
         assert [r.value for r in mine] == [b"\0\xff%d" % i for i in range("AB".index(side), 300, 2)]
-        assert {r.partition for r in mine} == {partition_of(mine[0].key, 2)}
+        assert {r.partition for r in mine} == {partition_of(station.encode(), 2)}
     for r in found:
-        _, station, direction, _ = r.headers["topic"].decode().split("/")
-        assert (r.key, r.cw.direction) == (station.encode(), direction)
+        _, _, direction, kind = r.key.decode().split("/")
+        assert (r.cw.direction, kind) == (direction, "reading")
         assert before < r.cw.connection < r.cw.received_us < time.time_ns() // 1_000
         assert (r.cw.retain, r.cw.dup, r.cw.bridge) == (False, False, running.bridge.name)
     assert len({r.cw.n for r in raw(kafka)}) == len(raw(kafka))
 
 
-def test_topics_of_other_devices_are_keyed_by_their_pattern_or_by_themselves(
+def test_topics_of_other_devices_are_kept_together_by_their_pattern_or_by_themselves(
     mqtt, kafka, bridge, publisher, raw, unique
 ):
     running = bridge(mqtt, kafka, patterns=[TopicPattern(pattern=f"{unique}/box-(?P<station>..)/#")])
     say = publisher(mqtt)
-    say.publish(f"{unique}/box-4f/amp", b"16")
-    say.publish(f"{unique}/lid-4f/amp", b"17")
+    boxes = [f"{unique}/box-{i:02d}/amp" for i in range(20)]
+    lids = [f"{unique}/lid-{i:02d}/amp" for i in range(20)]
+    for topic in boxes + lids:
+        say.publish(topic, b"16")
     say.flush()
-    running.wait(lambda b: b.confirmed == 2).stop()
+    running.wait(lambda b: b.confirmed == 40).stop()
 
-    keys = {r.value: (r.key, r.cw.direction) for r in messages(raw(kafka))}
-    assert keys == {b"16": (b"4f", "from"), b"17": (f"{unique}/lid-4f/amp".encode(), "other")}
+    assert {(r.key.decode(), r.partition, r.cw.direction) for r in messages(raw(kafka))} == {
+        *((topic, partition_of(b"%02d" % i, 2), "from") for i, topic in enumerate(boxes)),
+        *((topic, partition_of(topic.encode(), 2), "other") for topic in lids),
+    }
 
 
 def test_a_retained_message_is_marked_and_an_empty_payload_is_not_a_missing_one(

@@ -43,7 +43,7 @@ class Talking:
 
 def numbers(records, side):
     """The numbers a station's messages carry, in the order of the log."""
-    return [int(r.value.split(b"|")[0]) for r in records if r.cw.type == "m" and r.key.decode().endswith(f"-{side}")]
+    return [int(r.value.split(b"|")[0]) for r in records if r.cw.type == "m" and f"-{side}/" in r.key.decode()]
 
 
 def assert_complete_and_in_order(records, said):

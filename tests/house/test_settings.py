@@ -107,8 +107,8 @@ def test_topics_of_others_are_bound_in_the_file_for_bridge_and_normalise_and_sur
     monkeypatch.setenv(s.CONFIG_VARIABLE, str(tmp_path / "again.toml"))
 
     told = normalising(s.load())
-    record = RawRecord(0, b"M-7", b'{"port": 1, "voltage": 230.5}', b"meters/M-7/live", CW)
-    large = RawRecord(1, b"M-7", b" " * 5_001, b"meters/M-7/live", CW)
+    record = RawRecord(0, b"meters/M-7/live", b'{"port": 1, "voltage": 230.5}', CW)
+    large = RawRecord(1, b"meters/M-7/live", b" " * 5_001, CW)
     batch = told.normaliser().normalise(0, [record, large]).batch
 
     assert (batch.ports, batch.readings.channels["voltage"].tolist()) == (["M-7/1"], [230.5])

@@ -144,7 +144,7 @@ def raw(topic: str | bytes, payload, offset: int = 0, received: int = NOW, retai
     topic = topic.encode() if isinstance(topic, str) else topic
     value = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     way = "to" if b"/to/" in topic else "from"
-    return RawRecord(offset, b"key", value, topic, encode_cw("m", received, retain, False, way, NOW, bridge, offset))
+    return RawRecord(offset, topic, value, encode_cw("m", received, retain, False, way, NOW, bridge, offset))
 
 
 @pytest.fixture(scope="session")
@@ -189,11 +189,9 @@ def fill(kafka):
     def write(partition, records):
         producer = Producer(kafka, "fill")
         for r in records:
-            headers = [("topic", r.topic), ("cw", r.cw)] + (
-                [("too_large", str(r.withheld).encode())] if r.withheld else []
-            )
+            headers = [("cw", r.cw)] + ([("too_large", str(r.withheld).encode())] if r.withheld else [])
             producer.send(
-                kafka.topics.raw, None if r.withheld else r.value, key=r.key, partition=partition, headers=headers
+                kafka.topics.raw, None if r.withheld else r.value, key=r.topic, partition=partition, headers=headers
             )
         producer.flush()
 

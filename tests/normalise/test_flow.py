@@ -50,7 +50,7 @@ def test_what_a_partition_holds_comes_out_on_the_same_partition_and_rejects_with
     headers = dict(reject.headers())
     assert reject.value() == b'{"port": 1, "pover": 7000}'
     assert (reject.key(), headers["reason"], headers["topic"], headers["origin"]) == (
-        b"key",
+        b"A",
         b"schema",
         b"ev/A/from/reading",
         b"2",

@@ -99,17 +99,15 @@ def polls(draw, payloads=PAYLOADS, now=1_760_000_000_000_000):
         match draw(st.sampled_from(["m"] * 8 + ["h", "broken"])):
             case "m":
                 cw = encode_cw("m", now, draw(st.booleans()), False, "from", 0, draw(st.sampled_from(["b1", "b2"])), 1)
-                records.append(RawRecord(offset, b"k", draw(payloads), topic, cw))
+                records.append(RawRecord(offset, topic, draw(payloads), cw))
             case "h":
                 beat = {"bridge": "b1", "at": now, "connected": True, "since": 1}
                 value = draw(
                     st.sampled_from([json.dumps(beat).encode(), json.dumps(beat | {"at": 2**70}).encode(), b"{}"])
                 )
-                records.append(
-                    RawRecord(offset, b"", value, b"", encode_cw("h", now, False, False, "other", 0, "b1", 1))
-                )
+                records.append(RawRecord(offset, b"", value, encode_cw("h", now, False, False, "other", 0, "b1", 1)))
             case "broken":
-                records.append(RawRecord(offset, b"", draw(payloads), topic, draw(st.binary(max_size=30))))
+                records.append(RawRecord(offset, topic, draw(payloads), draw(st.binary(max_size=30))))
         offset += draw(st.integers(1, 2))
     return records
 
@@ -142,11 +140,9 @@ def test_any_bytes_become_lines_in_order_each_record_at_least_one_and_can_be_pac
         assert [seq for seq, _ in order] == list(range(len(order)))
         assert [origin for _, origin in order] == sorted(origin for _, origin in order)
         assert {r.reason for r in batch.rejects} <= set(REJECT_REASONS) - {"adapter"}
-        assert [r for r, _, _ in done.rejected] == batch.rejects
+        assert [r for r, _ in done.rejected] == batch.rejects
         by_offset = {r.offset: r for r in records}
-        assert all(
-            (value, key) == (by_offset[r.origin].value, by_offset[r.origin].key) for r, value, key in done.rejected
-        )
+        assert all(value == by_offset[r.origin].value for r, value in done.rejected)
         assert view(unpack(pack(batch))) == view(batch)
 
     check()
@@ -194,9 +190,7 @@ def test_log_time_is_the_newest_receive_time_or_heartbeat_and_never_goes_back(no
     cw = encode_cw("h", now + 50, False, False, "other", 0, "b1", 1)
     with_beat = [
         record("ev/S/from/heartbeat", {}),
-        RawRecord(
-            1, b"", json.dumps({"bridge": "b1", "at": beat.at, "connected": True, "since": now}).encode(), b"", cw
-        ),
+        RawRecord(1, b"", json.dumps({"bridge": "b1", "at": beat.at, "connected": True, "since": now}).encode(), cw),
     ]
 
     assert normaliser.normalise(0, with_beat[:1]).batch.now == now
@@ -208,7 +202,7 @@ def test_log_time_is_the_newest_receive_time_or_heartbeat_and_never_goes_back(no
 def test_a_record_with_a_foreign_header_is_rejected_at_log_time(normaliser, record, now):
     records = [
         record("ev/S/from/heartbeat", {}),
-        RawRecord(1, b"k", b"{}", b"ev/S/from/heartbeat", b"2|m|1|0|0|from|0|b|1"),
+        RawRecord(1, b"ev/S/from/heartbeat", b"{}", b"2|m|1|0|0|from|0|b|1"),
     ]
 
     (reject,) = normaliser.normalise(0, records).batch.rejects
@@ -238,7 +232,7 @@ def test_receive_times_of_any_length_are_read(received, normaliser, record):
     ],
 )
 def test_a_topic_that_is_not_read_is_rejected_under_its_station_or_itself(topic, key, reason, normaliser, record):
-    ((reject, payload, _),) = normaliser.normalise(0, [record(topic, b"\x00payload")]).rejected
+    ((reject, payload),) = normaliser.normalise(0, [record(topic, b"\x00payload")]).rejected
 
     assert (reject.key, reject.reason, payload) == (key, reason, b"\x00payload")
 

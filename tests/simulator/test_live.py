@@ -121,7 +121,7 @@ def test_a_port_has_the_channels_live_that_it_had_in_the_history(past, live):
     hasher, now = Normaliser(b"k" * 32), defaultdict(set)
     said = [s for s in live.advance(END + 100 * US) if isinstance(s, Said)]
     records = [
-        RawRecord(i, s.station.encode(), s.payload, s.topic.encode(), encode_cw("m", s.at_us, False, False, "from", 1, "b", i))
+        RawRecord(i, s.topic.encode(), s.payload, encode_cw("m", s.at_us, False, False, "from", 1, "b", i))
         for i, s in enumerate(said)
     ]  # fmt: skip
     batch = hasher.normalise(0, records).batch
