@@ -106,5 +106,5 @@ def _enter(conn: Connection, alert: Alert, incident: Row, now: datetime, *, hist
 
 def _line(alert: Alert) -> str:
     """An alert revision as a line of its incident's story."""
-    verb = {"raised": "Raised", "updated": "Told again", "cleared": "Cleared"}[alert.state]
+    verb = {"raised": "Raised", "updated": "Now", "cleared": "Cleared"}[alert.state]
     return f"{verb} ({alert.severity}, {alert.port}): {alert.text}"

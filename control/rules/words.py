@@ -62,6 +62,10 @@ def _line(alert: Alert, named: bool) -> str:
 def _seen(c: Contribution) -> str:
     said = channel_title(c.channel)
     unit = f" {unit_title(c.unit)}" if unit_title(c.unit) else ""
+    if (
+        c.observed is not None and c.expected is not None and c.unit == "%"
+    ):  # how far off something is, not the channel itself
+        return f"{said} {number(c.observed)}{unit} off, usually {number(c.expected)}{unit}"
     if c.observed is not None and c.expected is not None:
         return f"{said} {number(c.observed)}{unit} where {number(c.expected)}{unit} is expected"
     if c.observed is not None:
@@ -70,10 +74,10 @@ def _seen(c: Contribution) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, no exponent for everyday sizes."""
+    """Three significant digits, two places at most, no exponent for everyday sizes."""
     if abs(value) >= 1_000:
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return f"{round(value, 2) + 0.0:.3g}"
 
 
 def duration(span: timedelta) -> str:

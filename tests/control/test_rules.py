@@ -154,6 +154,14 @@ def test_the_reason_names_channels_with_what_was_seen_and_expected(alerts):
     )
 
 
+def test_shares_are_said_as_how_far_off_something_is(alerts):
+    missing = {"channel": "current", "share": 1.0, "observed": 45.83, "expected": -0.0016, "unit": "%"}
+
+    said = words.explain([alerts.said("S/1", "power_module", text="46 % less", contributions=[missing])])
+
+    assert said == "46 % less · current 45.8 % off, usually 0 %"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
