@@ -115,7 +115,7 @@ def show_model(
 def add_model(
     file: Annotated[Path, typer.Argument(help="A model file, as `train --file` or `models show --file` wrote it")],
 ) -> None:
-    """Enter a model from a file, in shadow. Foreign, damaged and forged files are refused; nothing in a file is ever run."""
+    """Enter a model from a file, in shadow. Foreign and damaged files are refused; nothing in a file is ever run."""
     from chargewell.prediction.registry import enter
     from connectors.timescale.pool import connect
     from models.failure.bundle import unpack

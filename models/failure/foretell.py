@@ -55,6 +55,8 @@ def foreign(bundle: Bundle) -> str | None:
         return f"is about {', '.join(families) or 'no fault family'}; those that are predicted: {', '.join(FAMILIES)}"
     if any(model.edges != EDGES for model in bundle.hazards):
         return f"answers for other horizons than {EDGES[1:]} days"
+    if not 0 < level_of(bundle) < 1:
+        return f"orders from a probability of {level_of(bundle):g} on, which is none between 0 and 1"
     return None
 
 

@@ -52,7 +52,7 @@ def test_the_bundled_model_is_one_of_ports(bundle):
     assert foreign(bundle) is None
 
 
-def test_a_model_of_other_columns_families_or_horizons_is_not_entered(bundle):
+def test_a_model_of_other_columns_families_horizons_or_no_level_is_not_entered(bundle):
     columns = (("pressure",), *bundle.preparation.signature[1:])
     first = bundle.hazards[0]
     for change in (
@@ -60,6 +60,7 @@ def test_a_model_of_other_columns_families_or_horizons_is_not_entered(bundle):
         {"hazards": (replace(first, family="bearing"),)},
         {"hazards": ()},
         {"hazards": (replace(first, edges=(0, 1, 7, 14)),)},
+        {"scores": {"level": 1.0}},
     ):
         with pytest.raises(ModelError, match="chargewell train"):
             enter(None, replace(bundle, **change), "a file")
