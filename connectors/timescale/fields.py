@@ -18,7 +18,8 @@ FIXED: Final = {
     "int2": ">i2", "int4": ">i4", "int8": ">i8", "float4": ">f4", "float8": ">f8", "timestamptz": ">i8", "date": ">i4",
     "bool": "u1",
 }  # fmt: skip
-_EPOCH_US: Final = 946_684_800_000_000
+PG_EPOCH_US: Final = 946_684_800_000_000
+"""2000-01-01 UTC, from which PostgreSQL counts, in microseconds since 1970."""
 _EPOCH_DAYS: Final = 10_957
 _DISTINCT: Final = 64
 """Text columns with at most this many distinct values take the structured path."""
@@ -152,7 +153,7 @@ def _fixed(kind: str, values: Any) -> Fixed:
         raise TypeError(f"an array of integers is wanted, got {array.dtype}")
     missing = array == NULL_INT if array.dtype == np.int64 else np.zeros(0, np.bool_)
     if kind == "timestamptz":
-        array = array - _EPOCH_US
+        array = array - PG_EPOCH_US
     elif kind == "date":
         array = array - _EPOCH_DAYS
     _check_range(array, missing, dtype)

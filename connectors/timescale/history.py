@@ -13,7 +13,9 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from connectors.timescale.decode import layout
 from connectors.timescale.encode import HEADER, TRAILER
+from connectors.timescale.fields import PG_EPOCH_US
 from connectors.timescale.ports import split_port
 from connectors.timescale.queries import query
 from models.columns import Batch, Others, Readings
@@ -27,13 +29,10 @@ SLICE: Final = timedelta(hours=6)
 """Span of arrival that one pass over the tables reads; other values and events of a slice are held in memory."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PG_EPOCH_US: Final = 946_684_800_000_000
 _COLUMNS: Final = (
     ("port_no", ">i4"), ("at", ">i8"), ("received_at", ">i8"), ("flags", ">i2"), *((c.name, ">" + c.dtype) for c in CHANNELS),
 )  # fmt: skip
-_ROW: Final = np.dtype(
-    [("fields", ">i2"), *(pair for name, kind in _COLUMNS for pair in ((f"length_{name}", ">i4"), (name, kind)))]
-)
+_ROW: Final = layout(_COLUMNS)
 
 
 def ports_of(conn: psycopg.Connection[Any], partition: int, partitions: int) -> list[str]:
@@ -110,7 +109,7 @@ class _Reader:
             held = np.concatenate([held, part])
             cut = int(np.searchsorted(held["received_at"], held["received_at"][-1], "left")) if len(held) else 0
             if cut >= self._rows:
-                until = int(held["received_at"][cut - 1]) + _PG_EPOCH_US
+                until = int(held["received_at"][cut - 1]) + PG_EPOCH_US
                 upto = int(np.searchsorted(arrived, until, "right"))
                 others_upto = int(np.searchsorted(other.received_at, until, "right"))
                 yield self._readings(held[:cut]), _piece(other, told, others_upto), events[done:upto]
@@ -141,8 +140,8 @@ class _Reader:
         channels = {c.name: native[c.name] for c in CHANNELS}
         return Readings(
             port=self._code[native["port_no"]],
-            at=native["at"] + _PG_EPOCH_US,
-            received_at=native["received_at"] + _PG_EPOCH_US,
+            at=native["at"] + PG_EPOCH_US,
+            received_at=native["received_at"] + PG_EPOCH_US,
             flags=native["flags"].astype(np.uint8),
             channels={name: column for name, column in channels.items() if not np.isnan(column).all()},
         )

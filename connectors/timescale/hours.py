@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from connectors.timescale.decode import layout
 from connectors.timescale.encode import HEADER, TRAILER
+from connectors.timescale.fields import PG_EPOCH_US
 from connectors.timescale.queries import query
 from models.failure.hour_book import MINUTES, HourBook
 from models.failure.hours import COLUMNS, HOUR_US, OTHERS, Hours
@@ -19,14 +21,11 @@ from schemas.assets import PortFacts
 from schemas.labels import Label
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PG_EPOCH_US: Final = 946_684_800_000_000
 _KINDS: Final = ("status", "fault", "boot", "connection")
 _SPAN: Final = timedelta(days=1)
 """Span of time that one pass over the tables makes hours of."""
 _FIELDS: Final = (("port_no", ">i4"), ("at", ">i8"), *((name, ">f4") for name in COLUMNS))
-_ROW: Final = np.dtype(
-    [("fields", ">i2"), *(pair for name, kind in _FIELDS for pair in ((f"length_{name}", ">i4"), (name, kind)))]
-)
+_ROW: Final = layout(_FIELDS)
 Conn = psycopg.Connection[Any]
 
 
@@ -90,7 +89,7 @@ def read(conn: Conn, ports: Mapping[str, int], start_us: int, end_us: int) -> Ho
     table = np.frombuffer(data[len(HEADER) : len(data) - len(TRAILER)], _ROW)
     code = np.full(max(ports.values(), default=0) + 1, -1, np.int64)
     code[list(ports.values())] = np.arange(len(ports))
-    port, at = code[table["port_no"].astype(np.int64)], table["at"].astype(np.int64) + _PG_EPOCH_US
+    port, at = code[table["port_no"].astype(np.int64)], table["at"].astype(np.int64) + PG_EPOCH_US
     order = np.lexsort((at, port))
     told = {name: table[name].astype(np.float32)[order] for name in COLUMNS}
     return Hours(list(ports), port[order], at[order], told, _errors(conn, which, code, port[order], at[order]))
