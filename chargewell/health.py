@@ -4,8 +4,8 @@ A process that runs may still be stuck; what counts is its trace: the bridge's h
 """
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, NamedTuple
 
 from chargewell.settings import Settings
 from connectors.kafka import ends, offsets_at
@@ -20,25 +20,44 @@ def bridge(settings: Settings, late_s: float) -> list[str]:
     """Partitions of `ev.raw` without a record for `late_s`: the bridge writes a heartbeat a second to each."""
     raw = settings.kafka.topics.raw
     since = offsets_at(settings.kafka, raw, time.time_ns() // 1_000 - round(late_s * 1e6))
-    high = {partition: end for partition, (_, end) in ends(settings.kafka, raw).items()}
-    silent = [p for p, end in high.items() if end <= since[p]]
+    silent = [p for p, end in log_ends(settings).items() if end <= since[p]]
     return [f"no heartbeat of a bridge in {raw} partition {p} for {late_s:g} s" for p in silent]
 
 
 def flows(settings: Settings, late_s: float) -> list[str]:
     """Flows and shards whose rows are more than `late_s` behind the log; those that never stored anything, too."""
     due = offsets_at(settings.kafka, settings.kafka.topics.raw, time.time_ns() // 1_000 - round(late_s * 1e6))
+    return [
+        f"{one.flow} is more than {late_s:g} s and {one.records} records behind in partition {one.partition}"
+        for one in behind(settings, due)
+    ]
+
+
+class Behind(NamedTuple):
+    """A flow that has not stored the last `records` of what a partition of `ev.raw` was asked for."""
+
+    flow: str
+    partition: int
+    records: int
+
+
+def behind(settings: Settings, due: Mapping[int, int], names: Collection[str] = ()) -> list[Behind]:
+    """Which of the flows `names` (none given: those that ever stored anything, at least `store`) lack what, by partition, of the
+    raw offsets before `due`."""
     with connect(settings.database, application="chargewell health") as conn:
         rows = conn.execute("SELECT flow, shard, origin FROM flow_progress WHERE flow !~ '^history'").fetchall()
     done = {(flow, shard): origin + 1 for flow, shard, origin in rows}
-    names = sorted({flow for flow, _ in done}) or ["store"]
-    late = [
-        (name, p, offset - done.get((name, shard_name(p)), 0))
-        for name in names
+    found = [
+        Behind(name, p, offset - done.get((name, shard_name(p)), 0))
+        for name in names or sorted({flow for flow, _ in done}) or ["store"]
         for p, offset in due.items()
-        if offset > done.get((name, shard_name(p)), 0)
     ]
-    return [f"{name} is more than {late_s:g} s and {count} records behind in partition {p}" for name, p, count in late]
+    return [one for one in found if one.records > 0]
+
+
+def log_ends(settings: Settings) -> dict[int, int]:
+    """Where each partition of `ev.raw` ends now."""
+    return {partition: high for partition, (_, high) in ends(settings.kafka, settings.kafka.topics.raw).items()}
 
 
 CHECKS: Final[Mapping[str, Callable[[Settings, float], list[str]]]] = {"bridge": bridge, "flows": flows}

@@ -16,10 +16,10 @@ from chargewell.demo.counters import Counters, look
 from chargewell.demo.judge import foreseen, judge
 from chargewell.demo.summary import Account
 from chargewell.demo.view import Happening, View
+from chargewell.health import behind, log_ends
 from chargewell.processes import Processes, wait_until
 from chargewell.settings import Settings
 from chargewell.up import start
-from connectors.kafka import KafkaError, ends
 from connectors.timescale.pool import Connection, connect
 from schemas.alerts import Alert
 from simulator.ledger import read_labels
@@ -125,17 +125,13 @@ def _take_news(present: Present, conn: Connection) -> None:
 def _drain(settings: Settings, processes: Processes) -> None:
     """Wait until every flow has stored what was in the log when the network fell silent, and control has taken the alerts."""
     time.sleep(2.0)
-    target = sum(high for _, high in ends(settings.kafka, settings.kafka.topics.raw).values())
+    due = log_ends(settings)
 
     def done() -> bool:
         try:
-            with connect(settings.database) as conn:
-                rows = conn.execute(
-                    "SELECT sum(origin + 1) FROM flow_progress WHERE flow !~ '^history' GROUP BY flow"
-                ).fetchall()
-        except (psycopg.OperationalError, KafkaError):
+            return not behind(settings, due)
+        except psycopg.OperationalError:
             return False
-        return bool(rows) and all(int(row[0]) >= target for row in rows)
 
     if not wait_until(done, _DRAIN_S, [processes], step_s=0.5):
         raise TimeoutError(f"the flows did not store everything within {_DRAIN_S:.0f} s; see {processes.logs}")

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from chargewell.deployment import prepare
 from chargewell.flows import DERIVED
+from chargewell.health import behind, log_ends
 from chargewell.processes import Processes, wait_until
 from chargewell.replay import play
 from chargewell.services import Services, ServiceSettings, start_all
@@ -24,11 +25,10 @@ from chargewell.torture.recorded import Recorded
 from chargewell.torture.tables import TABLES, Difference, Rows, differences, rows
 from chargewell.up import start
 from chargewell.wiring import at_services
-from connectors.kafka import KafkaError, ends, lag
+from connectors.kafka import KafkaError, lag
 from connectors.timescale import registry
 from connectors.timescale.pool import connect
 from control.intake import GROUP
-from schemas.topics import shard_name
 from simulator.recording import Line, read
 
 TORTURE_KEY: Final = SecretStr("the same ids in both runs")
@@ -149,14 +149,8 @@ def _drained(settings: Settings, processes: Processes) -> None:
     """Return once every flow stored what is in the log, with the newest heartbeat of each partition, and control took every alert."""
     kafka = settings.kafka
     _sleep_watched(_BEATS_S, processes)
-    target = {shard_name(p): high - 1 for p, (_, high) in ends(kafka, kafka.topics.raw).items()}
-
-    def stored() -> bool:
-        with connect(settings.database) as conn:
-            marks = {(flow, shard): origin for flow, shard, origin in conn.execute("SELECT * FROM flow_progress")}
-        return all(marks.get((flow, shard), -1) >= origin for flow in DERIVED for shard, origin in target.items())
-
-    _watch_until(stored, processes, "the flows to store everything", 300.0)
+    due = log_ends(settings)
+    _watch_until(lambda: not behind(settings, due, DERIVED), processes, "the flows to store everything", 300.0)
     _sleep_watched(3 * settings.flows.epoch_s, processes)
     _watch_until(
         lambda: not any(lag(kafka, GROUP, kafka.topics.alerts).values()), processes, "control to take all alerts", 120.0

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chargewell.cli import app
+from chargewell.health import behind, log_ends
 from chargewell.processes import Processes, wait_until
 from chargewell.up import start
 from connectors.timescale.pool import connect
@@ -75,6 +76,8 @@ def test_every_session_of_a_file_arrives_once_with_its_energy_and_what_is_odd_is
             return sum(ended for *_, ended in conn.execute(asked))
 
         wait_until(lambda: over() == len(real) - 1, 60.0, [chain], step_s=0.2)
+        due = log_ends(deployment)
+        assert wait_until(lambda: not behind(deployment, due), 60.0, [chain], step_s=0.2)
         found = conn.execute(asked).fetchall()
     assert sorted(key for key, *_ in found) == sorted(wanted)
     assert {key: over for key, _, _, over in found if not over} == {real[5]["sessionID"]: False}
