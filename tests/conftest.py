@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -65,6 +66,21 @@ def wait_until(done: Callable[[], object], state: Callable[[], object] | None = 
 def until() -> Callable[..., None]:
     """`until(done, state=None, seconds=60)`: wait until `done()` is true, see `wait_until`. Tests wait on states, not for times."""
     return wait_until
+
+
+@pytest.fixture(scope="session")
+def in_order() -> Callable[[list[Any], list[Any]], None]:
+    """`in_order(seen, wanted)`: messages of one publisher are all there, and in order; Artemis' known fault is an expected failure."""
+
+    def check(seen: list[Any], wanted: list[Any]) -> None:
+        assert sorted(seen) == sorted(wanted)
+        if seen != wanted and choose("mqtt", _wanted()).provider.name == "artemis":
+            pytest.xfail(
+                "Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)"
+            )
+        assert seen == wanted
+
+    return check
 
 
 def _wanted() -> ServiceSettings:

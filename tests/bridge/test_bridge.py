@@ -22,7 +22,7 @@ def beats(records, partition=0):
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_messages_stand_in_the_log_as_they_came_in_the_order_of_their_station(
-    mqtt, kafka, bridge, publisher, raw, unique, protocol
+    mqtt, kafka, bridge, publisher, raw, unique, in_order, protocol
 ):
     before = time.time_ns() // 1_000
     running = bridge(mqtt.model_copy(update={"protocol": protocol}), kafka)
@@ -37,7 +37,7 @@ def test_messages_stand_in_the_log_as_they_came_in_the_order_of_their_station(
     for side in "AB":
         station = f"{unique}-{side}"
         mine = [r for r in found if r.key.startswith(f"ev/{station}/".encode())]
-        assert [r.value for r in mine] == [b"\0\xff%d" % i for i in range("AB".index(side), 300, 2)]
+        in_order([r.value for r in mine], [b"\0\xff%d" % i for i in range("AB".index(side), 300, 2)])
         assert {r.partition for r in mine} == {partition_of(station.encode(), 2)}
     for r in found:
         _, _, direction, kind = r.key.decode().split("/")

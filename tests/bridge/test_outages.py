@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import pytest
 
-from chargewell.services import ServiceSettings, choose
 from connectors.kafka import ends
 
 pytestmark = pytest.mark.integration
@@ -46,20 +45,13 @@ def numbers(records, side):
     return [int(r.value.split(b"|")[0]) for r in records if r.cw.type == "m" and f"-{side}/" in r.key.decode()]
 
 
-def assert_complete_and_in_order(records, said):
-    """Every message is there; first occurrences are in order; what comes again does not go back further than a broken connection.
-
-    Artemis hands some messages of one publisher on out of order: there, order is an expected failure, completeness is not.
-    """
-    found = {side: numbers(records, side) for side in said}
-    assert {side: set(seen) for side, seen in found.items()} == {side: set(range(n)) for side, n in said.items()}
-    ordered = all(list(dict.fromkeys(seen)) == list(range(said[side])) for side, seen in found.items())
-    if not ordered and broker() == "artemis":
-        pytest.xfail(
-            "Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)"
-        )
-    assert ordered
-    assert all(b - a == 1 or b <= a for seen in found.values() for a, b in pairwise(seen))
+def assert_complete_and_in_order(records, said, in_order):
+    """Every message is there; first occurrences are in order; what comes again does not go back further than a broken connection."""
+    assert all_arrived(records, said)
+    for side, n in said.items():
+        seen = numbers(records, side)
+        in_order(list(dict.fromkeys(seen)), list(range(n)))
+        assert all(b - a == 1 or b <= a for a, b in pairwise(seen))
 
 
 def all_arrived(records, said):
@@ -67,17 +59,12 @@ def all_arrived(records, said):
     return all(len(set(numbers(records, side))) == n for side, n in said.items())
 
 
-def broker():
-    """The provider of this run's MQTT broker."""
-    return choose("mqtt", ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))).provider.name
-
-
 def beats(records, partition=0):
     return [r.beat for r in records if r.cw.type == "h" and r.partition == partition]
 
 
 def test_a_bridge_killed_again_and_again_loses_nothing_and_keeps_the_order(
-    mqtt, kafka, bridge_process, publisher, raw, unique, tmp_path, until
+    mqtt, kafka, bridge_process, publisher, raw, unique, tmp_path, until, in_order
 ):
     def log():
         return (tmp_path / "bridge.log").read_text()
@@ -107,12 +94,12 @@ def test_a_bridge_killed_again_and_again_loses_nothing_and_keeps_the_order(
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(60) == 0, log()
-    assert_complete_and_in_order(raw(kafka), said)
+    assert_complete_and_in_order(raw(kafka), said, in_order)
     assert "bridge: stopped" in log()
 
 
 def test_a_broker_that_is_restarted_costs_nothing_and_shows_in_since(
-    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until
+    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until, in_order
 ):
     def told(wanted):
         return any(wanted(beat) for beat in beats(raw(own_kafka)))
@@ -132,7 +119,7 @@ def test_a_broker_that_is_restarted_costs_nothing_and_shows_in_since(
     running.stop()
 
     records = raw(own_kafka)
-    assert_complete_and_in_order(records, said)
+    assert_complete_and_in_order(records, said, in_order)
     connected = [b for b in beats(records) if b.connected]
     assert connected[0].since < down < connected[-1].since
     assert any(not b.connected and down < b.since for b in beats(records))
@@ -140,7 +127,7 @@ def test_a_broker_that_is_restarted_costs_nothing_and_shows_in_since(
 
 @pytest.mark.slow
 def test_while_kafka_is_gone_nothing_is_acknowledged_memory_is_bounded_and_afterwards_all_is_there(
-    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until
+    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until, in_order
 ):
     keepalive_s = 3
     brief = own_mqtt.model_copy(update={"keepalive_s": keepalive_s})
@@ -164,7 +151,7 @@ def test_while_kafka_is_gone_nothing_is_acknowledged_memory_is_bounded_and_after
 
     records = raw(own_kafka)
     assert running.bridge.most_unacknowledged <= 200
-    assert_complete_and_in_order(records, said)
+    assert_complete_and_in_order(records, said, in_order)
     assert not any(r.cw.dup for r in records)
     last = [b for b in beats(records) if b.connected][-1]
     assert last.since > stalled
@@ -172,7 +159,7 @@ def test_while_kafka_is_gone_nothing_is_acknowledged_memory_is_bounded_and_after
 
 
 def test_a_kafka_that_hangs_and_comes_back_costs_nothing(
-    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until
+    own, own_mqtt, own_kafka, bridge, publisher, raw, unique, until, in_order
 ):
     running = bridge(own_mqtt, own_kafka, max_unacknowledged=200)
     talking = Talking(publisher(own_mqtt), unique)
@@ -188,7 +175,7 @@ def test_a_kafka_that_hangs_and_comes_back_costs_nothing(
     running.stop()
 
     assert running.bridge.most_unacknowledged <= 200
-    assert_complete_and_in_order(raw(own_kafka), said)
+    assert_complete_and_in_order(raw(own_kafka), said, in_order)
 
 
 @pytest.mark.slow

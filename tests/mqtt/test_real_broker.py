@@ -1,34 +1,21 @@
 """Against the run's broker, in both versions."""
 
-import os
 import threading
 import time
 from contextlib import suppress
 
 import pytest
 
-from chargewell.services import ServiceSettings, choose
 from connectors.mqtt import MqttTimeoutError, MqttUnreachableError, Publisher, Will
 
 pytestmark = pytest.mark.integration
-
-
-def in_order(seen, wanted):
-    """All of `wanted` came, in order; Artemis' known fault is an expected failure, not a pass."""
-    assert sorted(seen) == sorted(wanted)
-    artemis = choose("mqtt", ServiceSettings().forced(os.environ.get("CHARGEWELL_TEST_SERVICES", "auto"))).provider.name
-    if seen != wanted and artemis == "artemis":
-        pytest.xfail(
-            "Artemis hands some messages of one publisher to a subscriber out of order (docs/adr/0004-bridge.md)"
-        )
-    assert seen == wanted
 
 
 def payloads(listener):
     return [m.payload for m in listener.messages]
 
 
-def test_messages_come_in_order_and_acknowledgements_tell_the_tags(mqtt, listen, mqtt_prefix):
+def test_messages_come_in_order_and_acknowledgements_tell_the_tags(mqtt, listen, mqtt_prefix, in_order):
     listener = listen(mqtt, (f"{mqtt_prefix}/#",), f"l-{mqtt_prefix}").wait_subscribed()
     told = []
     with Publisher(mqtt, client_id=f"p-{mqtt_prefix}", on_acknowledged=told.append, in_flight=20) as publisher:
@@ -98,7 +85,7 @@ def test_a_retained_message_is_marked_and_with_mqtt_5_not_repeated_to_a_kept_ses
     assert again == ([] if mqtt.protocol == "5" else [b"up"])
 
 
-def test_a_connection_that_is_not_read_stays_up_far_beyond_the_keepalive(mqtt, listen, mqtt_prefix):
+def test_a_connection_that_is_not_read_stays_up_far_beyond_the_keepalive(mqtt, listen, mqtt_prefix, in_order):
     keepalive_s, asked = 3, []
     brief = mqtt.model_copy(update={"keepalive_s": keepalive_s})
     listener = listen(brief, (f"{mqtt_prefix}/#",), f"l-{mqtt_prefix}", persistent=True).wait_subscribed()
@@ -130,7 +117,7 @@ def test_the_will_is_said_when_the_publisher_vanishes_and_not_when_it_says_goodb
     assert payloads(listener) == [b"1"]
 
 
-def test_a_publisher_sends_again_what_a_broken_connection_left_unacknowledged(mqtt, listen, mqtt_prefix):
+def test_a_publisher_sends_again_what_a_broken_connection_left_unacknowledged(mqtt, listen, mqtt_prefix, in_order):
     listener = listen(mqtt, (f"{mqtt_prefix}/#",), f"l-{mqtt_prefix}").wait_subscribed()
     with Publisher(mqtt, client_id=f"p-{mqtt_prefix}", in_flight=50) as publisher:
         breaking = threading.Thread(target=_break, args=(publisher,))
