@@ -101,14 +101,14 @@ def show(results: Results, readings: int, console: Console) -> dict[str, float]:
     """Print the table; the ratio of medians that is required."""
     rate = {stage: readings / statistics.median(r["seconds"] for r in runs) for stage, runs in results.items()}
     table = Table(title="Readings a second, one process, recovery on")
-    for name in ("stage", "readings/s", "spread", "CPU us a reading", "peak MB", "x best per-item"):
+    for name in ("stage", "readings/s", "spread", "CPU us a reading", "peak MB", "bytes a port", "x best per-item"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage, runs in results.items():
         rates = [readings / r["seconds"] for r in runs]
         cpu = statistics.median(r["cpu_s"] for r in runs) / readings * 1e6
         table.add_row(
             stage, f"{rate[stage]:,.0f}", f"{min(rates):,.0f} to {max(rates):,.0f}", f"{cpu:.2f}",
-            f"{max(r['peak_mb'] for r in runs):.0f}", f"{rate[stage] / rate['best_per_item']:.2f}",
+            f"{max(r['peak_mb'] for r in runs):.0f}", f"{max(r['bytes_a_port'] for r in runs):,.0f}", f"{rate[stage] / rate['best_per_item']:.2f}",
         )  # fmt: skip
     console.print(table)
     console.print(

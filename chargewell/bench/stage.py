@@ -6,9 +6,11 @@ JSON: seconds from the start of the flow to its end, CPU seconds, peak memory, b
 
 import json
 import resource
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,17 +93,28 @@ def main(stage: str, folder: Path) -> dict[str, Any]:
     name = "telemetry" if stage in FROM_TELEMETRY else "raw"
     until = {int(p): end for p, end in json.loads((folder / "load.json").read_text())[name].items()}
     flow = None if stage == "consume" else FLOWS[stage](settings, until)
+    recovery = folder / "recovery" / f"{stage}-{time.time_ns()}"
     cpu, began = time.process_time(), time.monotonic()
     if flow is None:
         _consume(settings, until)
     else:
-        run_flow(flow, folder / "recovery" / f"{stage}-{time.time_ns()}", epoch_interval_s=settings.flows.epoch_s)
+        run_flow(flow, recovery, epoch_interval_s=settings.flows.epoch_s)
     return {
         "seconds": time.monotonic() - began,
         "cpu_s": time.process_time() - cpu,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "ports": PORTS,
+        "bytes_a_port": state_bytes(recovery) / PORTS,
     }
+
+
+def state_bytes(recovery: Path) -> int:
+    """Bytes of the newest state of every step and key in a recovery store; 0 where there is none."""
+    newest = "SELECT length(ser_change), max(snap_epoch) FROM snaps GROUP BY step_id, state_key"
+    found = 0
+    for file in recovery.glob("store/*.sqlite3"):
+        with closing(sqlite3.connect(file)) as store:
+            found += sum(size or 0 for size, _ in store.execute(newest))
+    return found
 
 
 if __name__ == "__main__":
