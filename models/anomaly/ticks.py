@@ -93,6 +93,9 @@ class TickBook:
         # an open tick is gone on with by the first of its port's new ones, or stands before it
         opened = a["tick.number"][touched]
         same = opened == numbers[lead]
+        if len(begin) == len(lead) and same.all():
+            self._go_on(slots, begin, at, readings, rows)
+            return self._empty()
         apart = (opened >= 0) & ~same
         ahead = np.zeros(len(slots), np.intp)
         ahead[lead[apart]] = 1
@@ -134,6 +137,26 @@ class TickBook:
         ticks = self._ticks(slots, times, received, closer, sums, counts, energy, ~last)
         ticks.origin = readings.origin[ticks.closer]
         return ticks
+
+    def _go_on(self, slots: Slots, begin: Slots, at: Int64, readings: Readings, rows: Slots) -> None:
+        """Add rows, grouped by slot, to the open ticks of `slots`, of which none closes: as live readings mostly are."""
+        a = self._a
+
+        def grouped(values: np.ndarray, how: np.ufunc) -> np.ndarray:
+            return values if len(begin) == len(values) else np.asarray(how.reduceat(values, begin))
+
+        def later(name: str, values: np.ndarray) -> None:
+            a[name][slots] = np.maximum(a[name][slots], grouped(values, np.maximum))
+
+        later("tick.at", at)
+        later("tick.received", readings.received_at[rows])
+        for name, values in readings.channels.items():
+            units, have = _integers(values[rows], name)
+            if name == ENERGY:
+                later("tick.energy", np.where(have > 0, units, NEVER))
+            else:
+                a["tick.sum"][slots, _COLUMN[name]] += grouped(units, np.add)
+                a["tick.count"][slots, _COLUMN[name]] += grouped(have.astype(np.int32), np.add)
 
     def _reopen(
         self, slot: Slots, number: Int64, at: Int64, received: Int64, sums: dict[str, np.ndarray],
