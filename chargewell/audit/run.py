@@ -10,6 +10,8 @@ from chargewell.audit.findings import MEANING, Finding, Report
 from chargewell.audit.lines import Lines
 from chargewell.audit.log import RawSide, read_raw, read_telemetry
 from chargewell.audit.tables import check_events, check_others, check_readings, check_rejects, check_sums
+from chargewell.health import behind
+from chargewell.processes import wait_until
 from chargewell.settings import Settings
 from connectors.kafka import ends, offsets_at
 from connectors.timescale.pool import Connection, connect
@@ -17,6 +19,8 @@ from schemas.topics import shard_partition
 from simulator.ledger import read as read_ledger
 
 _SHOWN = 20
+UNDER_WAY_S = 15.0
+"""How long a flow may take to store what stands in the log already, before that counts as missing."""
 Spans = dict[int, tuple[int, int]]
 
 
@@ -31,11 +35,15 @@ def audit(settings: Settings, *, hours: float = 0, ledger: Path | None = None) -
     """Hold ledger, log and tables against each other; reads the topics from `hours` ago (0: from their beginning).
 
     Cost: one pass over both topics and the rows of the ports in them; memory holds the keys and compared values of that
-    span, about 60 bytes a reading. What arrives while it runs counts as queued.
+    span, about 60 bytes a reading. What is on its way as it begins is waited for, `UNDER_WAY_S` at most; what arrives while it
+    runs counts as queued.
     """
     kafka = settings.kafka
+    log = _spans(settings, kafka.topics.raw, hours)
+    due = {partition: high for partition, (_, high) in log.items()}
+    wait_until(lambda: not behind(settings, due, ("store",)), UNDER_WAY_S)
+    raw = read_raw(kafka, log)
     telemetry = _spans(settings, kafka.topics.telemetry, hours)
-    raw = read_raw(kafka, _spans(settings, kafka.topics.raw, hours))
     with connect(settings.database, application="chargewell audit") as conn:
         report = Report(messages=raw.messages.total())
         report.repeated_messages = report.messages - len(raw.messages)

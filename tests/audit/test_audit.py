@@ -1,6 +1,7 @@
 """The audit names what was deleted, doubled, dropped and back-dated: one break at a time on a sound chain."""
 
 import json
+import threading
 import time
 
 import orjson
@@ -96,6 +97,28 @@ def test_a_sound_chain_has_no_findings_and_its_sums_add_up(sound):
         counts[name] for name in ("stored", "repeated", "superseded", "rejected", "queued")
     )
     assert report.acknowledged == report.messages == 300
+
+
+def test_what_is_on_its_way_is_waited_for(deployment, tmp_path, monkeypatch):
+    monkeypatch.setattr("chargewell.audit.run.UNDER_WAY_S", 60.0)
+    with Ledger(tmp_path / "ledger.jsonl") as ledger:
+        say(deployment, ledger)
+    late = threading.Timer(1.0, run_chain, (deployment,))
+    late.start()
+
+    report = audit(deployment, ledger=tmp_path / "ledger.jsonl")
+    late.join()
+
+    assert named(report) == []
+    assert report.counts["queued"] == 0
+
+
+def test_a_flow_that_does_not_come_is_not_waited_for_long(deployment, tmp_path, monkeypatch):
+    monkeypatch.setattr("chargewell.audit.run.UNDER_WAY_S", 0.2)
+    with Ledger(tmp_path / "ledger.jsonl") as ledger:
+        say(deployment, ledger)
+
+    assert {kind for kind, _, _ in named(audit(deployment, ledger=tmp_path / "ledger.jsonl"))} == {"gap"}
 
 
 def test_a_deleted_row_is_named_by_port_and_time(sound):
