@@ -41,7 +41,7 @@ def audit(settings: Settings, *, hours: float = 0, ledger: Path | None = None) -
     kafka = settings.kafka
     log = _spans(settings, kafka.topics.raw, hours)
     due = {partition: high for partition, (_, high) in log.items()}
-    wait_until(lambda: not behind(settings, due, ("store",)), UNDER_WAY_S)
+    wait_until(lambda: not behind(settings, due, ("store",)), UNDER_WAY_S, step_s=0.5)
     raw = read_raw(kafka, log)
     telemetry = _spans(settings, kafka.topics.telemetry, hours)
     with connect(settings.database, application="chargewell audit") as conn:
