@@ -3,6 +3,7 @@
 Idle minutes below half the level from which a row is explained are thinned to one in `IDLE_EVERY`.
 """
 
+from functools import reduce
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -51,43 +52,50 @@ class Minutes:
         order = in_order(slot)
         slot = slot[order]
         number = np.concatenate((a["minute.number"][touched], t.at // MINUTE_US))[order]
-        stacked = {
-            "context": np.concatenate((a["minute.context"][touched], context))[order],
-            "surprise": np.concatenate((a["minute.surprise"][touched], said.surprise))[order],
-            "observed": np.concatenate((a["minute.observed"][touched], said.observed))[order],
-            "expected": np.concatenate((a["minute.expected"][touched], said.expected))[order],
-        }
+        surprise = np.concatenate((a["minute.surprise"][touched], said.surprise))
         origin = np.concatenate((np.full(len(touched), -1), t.origin))[order]
         new = starts(slot)
         new[1:] |= number[1:] != number[:-1]
         begin = np.flatnonzero(new)
-        worst = stacked["surprise"].max(axis=1)
+        worst = reduce(np.maximum, surprise.T)[order]
         at_peak = worst == np.repeat(np.maximum.reduceat(worst, begin), np.diff(np.append(begin, len(slot))))
         candidates = np.flatnonzero(at_peak)
         chosen = candidates[np.searchsorted(candidates, begin)]
+        rows = order[chosen]
+        peak = {
+            "context": np.concatenate((a["minute.context"][touched], context))[rows],
+            "surprise": surprise[rows],
+            "observed": np.concatenate((a["minute.observed"][touched], said.observed))[rows],
+            "expected": np.concatenate((a["minute.expected"][touched], said.expected))[rows],
+        }
         last = np.zeros(len(begin), np.bool_)
         last[ends(starts(slot[begin]))] = True
         a["minute.number"][slot[begin[last]]] = number[begin[last]]
-        for name, values in stacked.items():
-            a[f"minute.{name}"][slot[begin[last]]] = values[chosen[last]]
-        quiet = (stacked["context"][chosen] == _IDLE) & (combined(worst[chosen])[0] < 0.5 * self._level)
+        for name, values in peak.items():
+            a[f"minute.{name}"][slot[begin[last]]] = values[last]
+        quiet = (peak["context"] == _IDLE) & (combined(worst[chosen])[0] < 0.5 * self._level)
         done = np.flatnonzero(~last & ~(quiet & (number[begin] % IDLE_EVERY != 0)))
         if not len(done):
             return []
         return [
-            self._rows(slot[begin[done]], number[begin[done]], origin[begin[done + 1]], stacked, chosen[done], ports)
+            self._rows(
+                slot[begin[done]],
+                number[begin[done]],
+                origin[begin[done + 1]],
+                {name: values[done] for name, values in peak.items()},
+                ports,
+            )
         ]
 
-    def _rows(self, slot: np.ndarray, number: Int64, origin: Int64, stacked: dict[str, np.ndarray], chosen: np.ndarray,
+    def _rows(self, slot: np.ndarray, number: Int64, origin: Int64, peak: dict[str, np.ndarray],
               ports: list[str]) -> Append:  # fmt: skip
-        score, probability = combined(stacked["surprise"][chosen].max(axis=1))
+        score, probability = combined(peak["surprise"].max(axis=1))
         why: list[dict[str, Any] | None] = [None] * len(slot)
         for i in np.flatnonzero(score >= self._level):
-            row = chosen[i]
             parts = [
-                (FEATURES[f].name, float(stacked["surprise"][row, f]), float(stacked["observed"][row, f]),
-                 float(stacked["expected"][row, f]))
-                for f in np.flatnonzero(stacked["surprise"][row] > 1)
+                (FEATURES[f].name, float(peak["surprise"][i, f]), float(peak["observed"][i, f]),
+                 float(peak["expected"][i, f]))
+                for f in np.flatnonzero(peak["surprise"][i] > 1)
             ]  # fmt: skip
             why[i] = {c.channel: c.model_dump(exclude={"channel"}) for c in contributions(parts)}
         return Append(
@@ -99,7 +107,7 @@ class Minutes:
                 "at": number * MINUTE_US,
                 "score": score,
                 "probability": probability,
-                "context": np.array(CONTEXTS, object)[stacked["context"][chosen]].tolist(),
+                "context": np.array(CONTEXTS, object)[peak["context"]].tolist(),
                 "contributions": why,
             },
         )
