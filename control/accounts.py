@@ -14,7 +14,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from connectors.timescale.pool import advisory_key
 from control.change_log import record
-from control.queries import Connection, one, row, run
+from control.queries import Connection, one, row, rows, run
 from schemas.work import Role
 
 _HASHER: Final = PasswordHasher()
@@ -57,10 +57,12 @@ def _roles(names: Iterable[str]) -> frozenset[Role]:
 def put_account(
     conn: Connection, account: str, password: str, roles: Collection[Role], sites: Collection[str] | None, actor: str
 ) -> None:
-    """Make an account, or give a known one new roles, sites and password; its sessions end."""
+    """Make an account, or give a known one new roles, sites and password; its sessions end.
+
+    AccountError for a password that is too short or long, without a role, and for sites that do not exist.
+    """
     _strong(password)
-    if not roles:
-        raise AccountError("an account needs at least one role")
+    _allowed(conn, "an account", roles, sites)
     with conn.transaction():
         run(
             conn,
@@ -91,6 +93,16 @@ def close_account(conn: Connection, account: str, actor: str) -> bool:
         if closed:
             record(conn, actor, "close", "account", account)
     return closed
+
+
+def _allowed(conn: Connection, what: str, roles: Collection[Role], sites: Collection[str] | None) -> None:
+    """A site that is misspelt would be an account that sees nothing and does not say why."""
+    if not roles:
+        raise AccountError(f"{what} needs at least one role")
+    unknown = [] if sites is None else rows(conn, "sites_unknown", sites=sorted(sites))
+    if unknown:
+        names = ", ".join(found["site"] for found in unknown)
+        raise AccountError(f"the registry has no site {names}: import it first, or mend the name")
 
 
 def _strong(password: str) -> None:
@@ -131,9 +143,8 @@ def make_token(
     actor: str,
     expires_at: datetime | None = None,
 ) -> str:
-    """A new token, in clear: this is the only time that it is."""
-    if not roles:
-        raise AccountError("a token needs at least one role")
+    """A new token, in clear: this is the only time that it is. AccountError without a role or for sites that do not exist."""
+    _allowed(conn, "a token", roles, sites)
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with conn.transaction():
         run(

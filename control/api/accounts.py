@@ -49,7 +49,11 @@ def list_tokens(conn: Conn) -> list[TokenOut]:
 @router.post("/v1/tokens", status_code=201)
 def make_token(conn: Conn, who: Who, body: TokenIn) -> TokenMade:
     """Make a token; it is shown in this answer and never again."""
-    return TokenMade(token=accounts.make_token(conn, body.name, body.roles, body.sites, who.actor, body.expires_at))
+    try:
+        token = accounts.make_token(conn, body.name, body.roles, body.sites, who.actor, body.expires_at)
+    except AccountError as error:
+        raise as_http(error) from None
+    return TokenMade(token=token)
 
 
 @router.delete("/v1/tokens/{token_id}", status_code=204)

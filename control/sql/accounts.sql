@@ -15,6 +15,9 @@ UPDATE account SET password_hash = %(password_hash)s, epoch = epoch + 1 WHERE ac
 -- account_close: the account may not sign in any more; all its sessions end
 UPDATE account SET active = false, epoch = epoch + 1 WHERE account = %(account)s AND active;
 
+-- sites_unknown: those of these sites that the registry does not have
+SELECT site FROM unnest(%(sites)s::text[]) AS wanted (site) WHERE NOT EXISTS (SELECT FROM site s WHERE s.site = wanted.site) ORDER BY site;
+
 -- token_of: one token that is in force
 SELECT token_id, name, hash, roles, sites FROM token
 WHERE token_id = %(token_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s);

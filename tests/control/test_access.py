@@ -127,6 +127,7 @@ def test_the_first_admin_token_is_made_once(database):
 def elsewhere(site, conn, station):
     """A client that may all, but at another site than the test's station; and one that may at its site."""
     every = set(Role)
+    conn.execute("INSERT INTO site (site) VALUES ('another-site') ON CONFLICT DO NOTHING")
     away = accounts.make_token(conn, "away", every, ["another-site"], "user:anna")
     here = accounts.make_token(conn, "here", every, [f"site-{station}"], "user:anna")
     return site.client(token=away), site.client(token=here)
@@ -353,6 +354,19 @@ def test_a_text_that_is_no_unicode_is_an_answer_and_not_a_failure(site, path, bo
     )
 
     assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("PUT", "/v1/accounts/zoe", {"password": "long enough for one"}), ("POST", "/v1/tokens", {"name": "grafana"})],
+)
+def test_nobody_is_let_in_for_a_site_that_does_not_exist(site, station, method, path, body):
+    client = site.client(token=site.token(Role.ADMIN), headers={"accept": "application/json"})
+    answer = client.request(method, path, json=body | {"roles": ["crew"], "sites": [f"site-{station}", "b-99"]})
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"] == "the registry has no site b-99: import it first, or mend the name"
+    assert "zoe" not in client.get("/v1/accounts").text
 
 
 def test_a_refused_request_does_not_repeat_what_it_held(site):
