@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from control import credits, incidents, ladder
+from control import credits, incidents, ladder, site_outage
 from control.change_log import INTAKE, note
 from control.desk import follow
 from control.messages import tell
@@ -46,6 +46,7 @@ def _order(conn: Connection, settings: ControlSettings, incident: Row, family: F
     incidents.link(conn, incident, order["order_id"])
     if due:
         ladder.begin(conn, settings, order, INTAKE, now)
+    site_outage.look(conn, incident, now)
 
 
 def _cleared(

@@ -12,6 +12,7 @@ from control.rules.orders import draft
 from control.rules.planning import LOOKED_BACK, Visit, quietest
 from control.rules.remedies import plan
 from control.settings import ControlSettings
+from schemas.alerts import Severity
 from schemas.faults import FaultFamily
 from schemas.work import STATE_TITLES, OrderState, due, step
 
@@ -107,7 +108,19 @@ def _proposal(order: Row) -> str:
     )
 
 
-def _update(conn: Connection, order: Row, incident: Row, priority: Any) -> Row:
+def hurry(conn: Connection, order: Row, priority: Severity, actor: str, because: str, now: datetime) -> None:
+    """Make an order as urgent as `priority`, with its deadlines; nothing if it is so already. Row must be locked."""
+    if order["priority"] <= priority:
+        return
+    wanted = {"why": order["why"], "onset_at": order["onset_at"], **due(priority, order["opened_at"])._asdict()}
+    one(conn, "order_update", order_id=order["order_id"], priority=priority, **wanted)
+    record(
+        conn, actor, "priority", "work_order", order["number"], reason=because, before=order["priority"], after=priority
+    )
+    note(conn, actor, "note", f"{priority} now. {because}", at=now, order=order["order_id"])
+
+
+def _update(conn: Connection, order: Row, incident: Row, priority: Severity) -> Row:
     wanted = {
         "priority": priority,
         "why": incident["why"],

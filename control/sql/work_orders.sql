@@ -22,6 +22,18 @@ UPDATE work_order SET priority = %(priority)s, why = %(why)s, onset_at = %(onset
     restore_by = %(restore_by)s, cleared_at = NULL
 WHERE order_id = %(order_id)s RETURNING *;
 
+-- site_out: the site of a station, if it has two stations in service or more and an incident of these families is open at each
+SELECT t.site, t.name, count(*) AS stations FROM station mine JOIN site t USING (site) JOIN station s ON s.site = t.site
+WHERE mine.station = %(station)s AND coalesce(s.commissioned_at <= %(now)s, true) AND coalesce(s.retired_at > %(now)s, true)
+GROUP BY t.site, t.name
+HAVING count(*) > 1 AND bool_and(EXISTS (
+    SELECT FROM incident i WHERE i.station = s.station AND i.state = 'open' AND i.family = ANY(%(families)s) AND i.predicted_at IS NULL));
+
+-- orders_of_site: the active orders of a site about these families, locked
+SELECT w.* FROM work_order w JOIN station s USING (station)
+WHERE s.site = %(site)s AND w.family = ANY(%(families)s) AND w.state NOT IN ('resolved', 'verified', 'cancelled')
+ORDER BY w.order_id FOR UPDATE OF w;
+
 -- order_plan: a failure is expected, or not any more (then all is null)
 UPDATE work_order SET predicted_at = %(predicted_at)s, planned_from = %(planned_from)s, planned_to = %(planned_to)s,
     model_version = %(model_version)s, restore_by = %(restore_by)s
