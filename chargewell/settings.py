@@ -47,7 +47,7 @@ class FlowSettings(BaseModel):
     ] = "fused"
     epoch_s: Annotated[
         float, Field(gt=0, le=600, description="Seconds between snapshots; a crash replays at most this much")
-    ] = 20.0
+    ] = 60.0
     workers: Annotated[int, Field(ge=1, le=64, description="Workers (threads) of a flow's process")] = 1
     flush_s: Annotated[
         float, Field(ge=0, le=60, description="Longest time rows wait in a sink before they are written")

@@ -17,8 +17,10 @@ from connectors.mqtt import Publisher
 from schemas.alerts import Alert
 
 _STATIONS: Final = 500
-_SECONDS: Final = 30.0
 _WARM_S: Final = 5.0
+"""Faults of this time count for nothing: the first alert ever makes a new broker load what it needs for half a second."""
+_SNAPSHOTS: Final = 2
+"""So many fall into the time measured, or their stalls would not be seen."""
 _EVERY_S: Final = 0.1
 
 
@@ -34,7 +36,7 @@ def latency(settings: Settings, folder: Path, console: Console) -> tuple[float, 
         ended = threading.Event()
         listener = threading.Thread(target=_listen, args=(settings.kafka, heard, ended), daemon=True)
         listener.start()
-        _speak(settings, said)
+        _speak(settings, said, _WARM_S + _SNAPSHOTS * settings.flows.epoch_s)
         time.sleep(3.0)
         ended.set()
         listener.join()
@@ -45,25 +47,27 @@ def latency(settings: Settings, folder: Path, console: Console) -> tuple[float, 
         raise RuntimeError(f"{len(said) - len(waits)} of {len(said)} faults raised no alert")
     p50, p99 = statistics.median(waits), waits[int(len(waits) * 0.99) - 1]
     console.print(
-        f"device to alert at 1,000 readings/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms, {len(waits)} alerts (goal: 100 ms)"
+        f"device to alert at 1,000 readings/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms (goal: 100), slowest {waits[-1]:.0f} ms; "
+        f"{len(waits)} alerts over {_SNAPSHOTS} snapshots, one in {settings.flows.epoch_s:g} s"
     )
     return p50, p99
 
 
-def _speak(settings: Settings, said: dict[str, float]) -> None:
+def _speak(settings: Settings, said: dict[str, float], seconds: float) -> None:
     with Publisher(settings.mqtt, client_id="bench-latency") as publisher:
-        began, n, next_fault = time.monotonic(), 0, _WARM_S
-        while (elapsed := time.monotonic() - began) < _SECONDS:
+        began, n, faults = time.monotonic(), 0, 0
+        while (elapsed := time.monotonic() - began) < seconds:
             while n < elapsed * 1_000:
                 station = f"LAT-{n % _STATIONS:04d}"
                 publisher.publish(f"ev/{station}/from/reading", _reading(n))
                 n += 1
-            if elapsed >= next_fault:
-                station = f"FLT-{len(said):04d}"
+            if elapsed >= faults * _EVERY_S:
+                station = f"FLT-{faults:04d}"
                 event = {"port": 1, "kind": "status", "data": {"status": "faulted", "error": "ground_failure"}}
-                said[f"{station}/1"] = time.time()
+                if elapsed >= _WARM_S:
+                    said[f"{station}/1"] = time.time()
                 publisher.publish(f"ev/{station}/from/event", orjson.dumps(event))
-                next_fault += _EVERY_S
+                faults += 1
             time.sleep(0.001)
         publisher.flush()
 
