@@ -151,3 +151,19 @@ def test_every_page_fits_a_phone(phone, conn, station, alerts, taken, path):
     phone.goto(path)
 
     assert fits(phone)
+
+
+def test_the_list_of_ports_is_read_without_scrolling_to_the_side(phone, conn, station, alerts, taken):
+    taken(alerts.said(f"{station}/1"))
+    conn.execute("UPDATE port SET discovered = false WHERE station = %s", (station,))
+    conn.execute(
+        "INSERT INTO uptime_now (at, port_no, state, reason, since, up_24h, up_30d) "
+        "SELECT now(), port_no, 'down', 'faulted', now(), 0.5, 0.9999 FROM port WHERE station = %s",
+        (station,),
+    )
+    accounts.put_account(conn, "ada", PASSWORD, {Role.ADMIN}, None, "rule:test")
+    sign_in(phone, "ada")
+    phone.goto(f"/ports?find={station}")
+
+    assert phone.locator("tr").count() > 1
+    assert phone.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
