@@ -1,8 +1,10 @@
 """One consumer for all partitions of a worker: whoever leads polls for all."""
 
+import confluent_kafka as ck
 import pytest
 
 from connectors.bytewax_io.reader import Reader
+from connectors.kafka import KafkaSettings
 
 pytestmark = pytest.mark.integration
 
@@ -54,3 +56,43 @@ def test_what_comes_for_a_partition_that_has_ended_holds_nobody_up(reader, fill,
 
     assert taken(reader, 0, until) == [b"c"]
     assert reader.take(1) == []
+
+
+class Told:
+    """A client that always has one more message for each partition, and counts how often it was asked."""
+
+    polls = 0
+
+    def __init__(self, *partitions):
+        self.partitions = partitions
+
+    def incremental_assign(self, parts):
+        pass
+
+    def poll(self, timeout):
+        self.polls += 1
+        return ck.Message(topic="t", partition=self.partitions[0], value=b"ten bytes.")
+
+    def consume(self, count, timeout):
+        return [ck.Message(topic="t", partition=partition, value=b"ten bytes.") for partition in self.partitions[1:]]
+
+    def close(self):
+        pass
+
+
+def test_one_poll_is_held_at_most_until_every_partition_took_its_own(monkeypatch):
+    client = Told(0, 1)
+    monkeypatch.setattr("connectors.bytewax_io.reader.consumer", lambda settings, group: client)
+    monkeypatch.setattr("connectors.bytewax_io.reader.watermarks", lambda *asked: (0, 100))
+    reader = Reader(KafkaSettings(), "t", "g")
+    for partition in (0, 1):
+        reader.open(partition, None)
+
+    assert len(reader.take(0)) == 1
+    assert [reader.take(0) for _ in range(5)] == [[]] * 5
+    assert client.polls == 1
+    assert len(reader.take(1)) == 1
+    assert reader.take(1) == []
+    assert client.polls == 1
+    assert len(reader.take(0)) == 1
+    assert client.polls == 2
