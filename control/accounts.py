@@ -86,6 +86,13 @@ def change_password(conn: Connection, account: str, password: str, actor: str) -
     return int(epoch)
 
 
+def end_sessions(conn: Connection, account: str, actor: str) -> None:
+    """Void all sessions of an account; its password stays."""
+    with conn.transaction():
+        run(conn, "account_end_sessions", account=account)
+        record(conn, actor, "end sessions", "account", account)
+
+
 def close_account(conn: Connection, account: str, actor: str) -> bool:
     """Let an account in no more, and end its sessions; whether it was open."""
     with conn.transaction():

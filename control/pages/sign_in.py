@@ -67,8 +67,10 @@ def _inside(path: str) -> str:
 
 
 @router.post("/logout")
-def logout(request: Request) -> RedirectResponse:
-    """Sign out."""
+def logout(request: Request, conn: Conn, who: Who, everywhere: Short = "") -> RedirectResponse:
+    """Sign out: this browser, or with `everywhere` all sessions of the account, those of copied cookies included."""
+    if everywhere and who.token_id is None:
+        accounts.end_sessions(conn, who.name, who.actor)
     request.session.clear()
     return RedirectResponse("/login", 303)
 

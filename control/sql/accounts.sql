@@ -12,6 +12,9 @@ ON CONFLICT (account) DO UPDATE SET password_hash = excluded.password_hash, role
 -- account_password: a new password; all sessions end
 UPDATE account SET password_hash = %(password_hash)s, epoch = epoch + 1 WHERE account = %(account)s RETURNING epoch;
 
+-- account_end_sessions: all its sessions end, the password stays
+UPDATE account SET epoch = epoch + 1 WHERE account = %(account)s;
+
 -- account_close: the account may not sign in any more; all its sessions end
 UPDATE account SET active = false, epoch = epoch + 1 WHERE account = %(account)s AND active;
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -15,6 +16,7 @@ from schemas.work import OrderState, Role
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+DESK = {"viewport": {"width": 1280, "height": 800}}
 PASSWORD = "correct horse battery"
 
 
@@ -32,10 +34,10 @@ def browser():
         made.close()
 
 
-@pytest.fixture
-def phone(browser, site):
-    """A page on a phone; whatever its console says against us fails the test."""
-    context = browser.new_context(base_url=site.url, **PHONE)
+@contextmanager
+def opened(browser, site, device):
+    """A page on a device; whatever its console says against us fails the test."""
+    context = browser.new_context(base_url=site.url, **device)
     page = context.new_page()
     said = []
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
@@ -43,6 +45,18 @@ def phone(browser, site):
     yield page
     context.close()
     assert said == []
+
+
+@pytest.fixture
+def phone(browser, site):
+    with opened(browser, site, PHONE) as page:
+        yield page
+
+
+@pytest.fixture
+def desk(browser, site):
+    with opened(browser, site, DESK) as page:
+        yield page
 
 
 def fits(page):
@@ -167,3 +181,27 @@ def test_the_list_of_ports_is_read_without_scrolling_to_the_side(phone, conn, st
 
     assert phone.locator("tr").count() > 1
     assert phone.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)")
+
+
+def test_on_a_wide_screen_the_list_of_ports_has_all_its_columns_and_each_site_once(desk, conn, station, alerts, taken):
+    taken(alerts.said(f"{station}/1"))
+    accounts.put_account(conn, "ada", PASSWORD, {Role.ADMIN}, None, "rule:test")
+    sign_in(desk, "ada")
+    desk.goto(f"/ports?find={station}")
+
+    heads = [head.inner_text() for head in desk.locator("th:visible").all()]
+    assert heads == ["Port", "Site", "State", "Since", "24 h", "30 d", "Open"]
+    row = desk.locator("tr", has=desk.get_by_role("link", name=f"{station}/1"))
+    assert row.get_by_text(f"Market {station}").locator("visible=true").count() == 1
+
+
+def test_a_person_signs_out_everywhere(phone, desk, conn):
+    accounts.put_account(conn, "ada", PASSWORD, {Role.ADMIN}, None, "rule:test")
+    sign_in(phone, "ada")
+    sign_in(desk, "ada")
+    desk.goto("/account")
+    desk.get_by_role("button", name="Sign out everywhere").click()
+    desk.wait_for_url("**/login")
+
+    phone.goto("/incidents")
+    assert phone.url.endswith("/login?next=/incidents")
