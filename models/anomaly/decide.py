@@ -116,9 +116,11 @@ class Decider:
         if not left:
             return told
         family = hypotheses({e.feature: e.surprise for e in left})[0].family
-        if at < self._rest.get((port, family), 0):
+        rest = self._rest.get((port, family), 0)
+        if at < rest:
             return told
-        onset = min(e.normal_at for e in left)
+        # not before the last episode was over: an onset names its episode
+        onset = max(min(e.normal_at for e in left), rest - COOLDOWN_US)
         episode = Episode(port, family, onset=onset, raised=received, revision=0)
         for e in left:
             episode.take(e)

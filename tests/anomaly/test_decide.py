@@ -62,6 +62,24 @@ def test_after_it_was_over_it_rests_for_half_an_hour():
     assert _run(decider, again) == [(60 + calm + rest, "raised", 1)]
 
 
+def test_what_comes_back_is_another_episode_even_if_it_was_never_quite_normal_in_between():
+    calm, rest = CALM_US // SECOND, COOLDOWN_US // SECOND
+    decider = Decider("t")
+    ticks = [
+        (0, _evidence(10.0)),
+        (60, _evidence(3.9)),
+        (60 + calm, _evidence(3.9)),
+        (60 + calm + rest, _evidence(10.0)),
+    ]
+
+    alerts = [a for s, *rows in ticks for a in decider.tick(PORT, s * SECOND, s * SECOND, rows)]
+
+    first, over, again = alerts
+    assert (first.id, first.state, over.state, again.state) == (over.id, "raised", "cleared", "raised")
+    assert again.id != first.id
+    assert again.onset_at.timestamp() == 60 + calm
+
+
 def test_a_feature_of_the_same_cause_joins_and_another_cause_is_an_alert_of_its_own():
     decider = Decider("t")
     (raised,) = decider.tick(PORT, 0, 0, [_evidence(10.0, "cabinet")])
