@@ -103,11 +103,13 @@ class Doings:
             if self._a["firmware"][i] not in (-1, mark):
                 renewed.append((station[:-2], e.at))
             self._a["firmware"][i] = mark
-        if e.data.get("reason") in _PLANNED or e.at <= self._a["restarts.at"][i]:
+        if e.at <= self._a["restarts.at"][i]:
+            return []
+        # the link that came back with this start, planned or not, is no broken link
+        self._a["links.lately"][i] = max(0.0, float(self._a["links.lately"][i]) - 1.0)
+        if e.data.get("reason") in _PLANNED:
             return []
         self._count("restarts", i, e.at)
-        # the link that came back with this start is no broken link
-        self._a["links.lately"][i] = max(0.0, float(self._a["links.lately"][i]) - 1.0)
         return self._bursts(station, e.at, e.received_at, level)
 
     def _linked(self, e: Event, level: float) -> list[Alert]:

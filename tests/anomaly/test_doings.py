@@ -93,16 +93,17 @@ def test_a_link_that_breaks_again_and_again_is_told_and_clears_with_time():
     assert [a.state for a in later] == ["cleared"]
 
 
-def test_a_restart_is_no_broken_link():
+@pytest.mark.parametrize(("reason", "families"), [("watchdog", {"controller"}), ("remote_reset", set())])
+def test_a_restart_is_no_broken_link(reason, families):
     events = []
     for n in range(8):
         events += [
             _event("connection", 100 + 2 * n, port="ST/0", connected=False),
             _event("connection", 100.1 + 2 * n, port="ST/0", connected=True),
-            _event("boot", 100.1 + 2 * n, port="ST/0", reason="watchdog", firmware="1"),
+            _event("boot", 100.1 + 2 * n, port="ST/0", reason=reason, firmware="1"),
         ]
 
-    assert {a.family for a in _told(events)} == {"controller"}
+    assert {a.family for a in _told(events)} == families
 
 
 def test_retained_and_repeated_events_count_for_nothing():
