@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from models.anomaly.arrays import Bools, Lanes, PortArrays, Slots, before, ends, starts
+from models.anomaly.arrays import Bools, Float32, Lanes, PortArrays, Slots, before, ends, starts
 from models.anomaly.decide import Decider, Evidence
 from models.anomaly.features import SIGNS
 from models.anomaly.ticks import Ticks
@@ -92,9 +92,10 @@ class Signs:
         tail = ends(first)
         for i, name in enumerate(_STUCK):
             values = t.channel(name)[rows]
-            yes[:, len(_MISSING) + i] = values == before(values, first, last[slot, i])
+            held = _held(values, first, last[slot, i])
+            yes[:, len(_MISSING) + i] = values == before(held, first, last[slot, i])
             known[:, len(_MISSING) + i] = np.isfinite(values)
-            last[slot[tail], i] = values[tail]
+            last[slot[tail], i] = held[tail]
         return yes, known
 
     def _slower(self, state: dict[str, np.ndarray], pace: np.ndarray, context: Slots, yes: Bools, known: Bools) -> None:
@@ -127,6 +128,14 @@ class Signs:
             ]  # fmt: skip
             told += [(int(t.origin[row]), row, a) for a in self.decider.tick(port, at, int(t.received[row]), evidence)]
         return told
+
+
+def _held(values: Float32, first: Bools, earlier: Float32) -> Float32:
+    """The newest value so far of each run of rows that begins at `first`: `earlier` where the run has had none."""
+    row = np.arange(len(values))
+    begin = np.maximum.accumulate(np.where(first, row, 0))
+    newest = np.maximum.accumulate(np.where(np.isfinite(values), row, -1))
+    return np.where(newest >= begin, values[newest], earlier)
 
 
 def _step(s: dict[str, np.ndarray], yes: Bools, known: Bools, context: Slots) -> tuple[np.ndarray, np.ndarray]:

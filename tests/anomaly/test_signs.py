@@ -78,6 +78,14 @@ def test_a_sensor_that_stands_still_is_told_and_it_is_over_when_it_moves_again()
     assert alerts[0].raised_at.timestamp() - at[5 * 1_440] / 1e6 <= 4 * 3_600
 
 
+def test_a_sensor_that_stands_still_is_told_though_it_drops_out_now_and_then():
+    at, channels = _readings()
+    channels["temp_internal"][5 * 1_440 : 5 * 1_440 + 600] = 21.3
+    channels["temp_internal"][5 * 1_440 :: 40] = np.nan
+
+    assert [(a.state, a.family) for a in _alerts(at, channels)] == [("raised", "sensor"), ("cleared", "sensor")]
+
+
 def test_a_coarse_sensor_stands_still_by_nature():
     at, channels = _readings(quantum=5.0)
 
