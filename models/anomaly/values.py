@@ -5,7 +5,7 @@ decided apart from those of the readings, since the order between the two is not
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,17 +21,29 @@ SPELL_US: Final = 4 * 3_600_000_000
 _TOGETHER_US: Final = 10 * 86_400_000_000
 _GATE: Final = 0.7
 _LEARN_US: Final = 60_000_000
-_SCALES: Final[Mapping[str, tuple[Callable[[np.ndarray], np.ndarray], float, float]]] = {
-    "isolation": (lambda v: np.log10(np.maximum(v, 0.1)), 0.05, 0.3),
-    "pilot": (lambda v: v, 0.05, 0.6),
-    "lock": (lambda v: v, 0.25, 2.0),
-    "closing": (lambda v: v, 3.0, 25.0),
-    "leakage": (lambda v: v, 0.4, 4.0),
-    "idle_output": (np.abs, 3.0, 60.0),
-    "signal": (lambda v: v, 3.0, 12.0),
-    "memory": (lambda v: np.log10(np.maximum(v, 1.0)), 0.05, 0.4),
+_LINEAR: Final = 1e6
+_LOGARITHMIC: Final = 1e12
+
+
+class Scale(NamedTuple):
+    """How a value is judged, how exactly that is known, what matters, and from where on it is no value at all."""
+
+    change: Callable[[np.ndarray], np.ndarray]
+    accuracy: float
+    matters: float
+    beyond: float = _LINEAR
+
+
+_SCALES: Final[Mapping[str, Scale]] = {
+    "isolation": Scale(lambda v: np.log10(np.maximum(v, 0.1)), 0.05, 0.3, _LOGARITHMIC),
+    "pilot": Scale(lambda v: v, 0.05, 0.6),
+    "lock": Scale(lambda v: v, 0.25, 2.0),
+    "closing": Scale(lambda v: v, 3.0, 25.0),
+    "leakage": Scale(lambda v: v, 0.4, 4.0),
+    "idle_output": Scale(np.abs, 3.0, 60.0),
+    "signal": Scale(lambda v: v, 3.0, 12.0),
+    "memory": Scale(lambda v: np.log10(np.maximum(v, 1.0)), 0.05, 0.4, _LOGARITHMIC),
 }
-"""Feature -> how its value is judged, how exactly it is known, what matters."""
 
 
 class Values:
@@ -52,7 +64,8 @@ class Values:
         alerts: list[Alert] = []
         channels = np.array(other.channel)
         for channel, judge in self._by_channel.items():
-            rows = np.flatnonzero((channels == channel) & np.isfinite(other.value) & (np.abs(other.value) < 1e6))
+            beyond = _SCALES[judge.feature.name].beyond
+            rows = np.flatnonzero((channels == channel) & (np.abs(other.value) < beyond))
             if len(rows):
                 rows = rows[in_order(slot[rows])]
                 taken = self._a[f"{judge.feature.name}.taken_at"]
@@ -69,12 +82,18 @@ class Values:
         name = judge.feature.name
         first = starts(slot)
         self._a[f"{name}.taken_at"][slot[ends(first)]] = at[ends(first)]
-        change, accuracy, matters = _SCALES[name]
+        scale = _SCALES[name]
         n, ones = len(rows), np.ones(len(rows), np.float32)
         idle, every = np.zeros(n, np.bool_), np.ones(n, np.bool_)
-        y = change(other.value[rows]).astype(np.float32)
+        y = scale.change(other.value[rows]).astype(np.float32)
         sample = Sample(
-            np.arange(n), y, ones[None], ones * np.float32(accuracy), idle, every, ones * np.float32(matters)
+            np.arange(n),
+            y,
+            ones[None],
+            ones * np.float32(scale.accuracy),
+            idle,
+            every,
+            ones * np.float32(scale.matters),
         )
         rank = spells(slot, at, first, self._a[f"{name}.spell"], SPELL_US)
         minute = at // _LEARN_US

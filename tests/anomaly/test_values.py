@@ -35,6 +35,7 @@ def _batches(channel, values, size, every=3 * HOUR, ports=2, start=START):
         ("output_voltage_idle", 2.0, 1.0, 330.0, "contactor"),
         ("rssi", -74.0, 2.0, -104.0, "communication"),
         ("free_memory", 46_000.0, 1_400.0, 6_000.0, "controller"),
+        ("free_memory", 4_000_000.0, 50_000.0, 400_000.0, "controller"),
     ],
 )
 def test_a_value_that_leaves_its_past_is_told_under_its_family(channel, usual, noise, bad, family):
