@@ -1,7 +1,8 @@
 """From surprising features to fault families, and to words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from models.anomaly.features import BY_FEATURE
 from schemas.alerts import Contribution, Hypothesis
@@ -42,6 +43,11 @@ def contributions(rows: Iterable[tuple[str, float, float, float]]) -> list[Contr
         )
         for name, nats, observed, expected in found
     ]
+
+
+def by_channel(told: Sequence[Contribution]) -> dict[str, dict[str, Any]]:
+    """Contributions, largest first, as a column of `anomaly_score` has them: of features of one channel the largest stands for it."""
+    return {c.channel: c.model_dump(exclude={"channel"}) for c in reversed(told)}
 
 
 def sentence(family: str, residuals: Mapping[str, float], onset_us: int) -> str:

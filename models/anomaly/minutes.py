@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from models.anomaly.arrays import Float32, Int64, PortArrays, ends, starts
-from models.anomaly.explain import contributions
+from models.anomaly.explain import by_channel, contributions
 from models.anomaly.features import FEATURES
 from models.anomaly.situation import CONTEXTS
 from models.anomaly.ticks import Ticks
@@ -20,7 +20,6 @@ IDLE_EVERY: Final = 10
 """Of idle minutes in which nothing stands out, one in so many is written: they are most of a year's minutes."""
 _IDLE: Final = CONTEXTS.index("idle")
 MINUTE_US: Final = 60_000_000
-_LN10: Final = float(np.log(10))
 _COUNT: Final = len(FEATURES)
 
 
@@ -97,7 +96,7 @@ class Minutes:
                  float(peak["expected"][i, f]))
                 for f in np.flatnonzero(peak["surprise"][i] > 1)
             ]  # fmt: skip
-            why[i] = {c.channel: c.model_dump(exclude={"channel"}) for c in contributions(parts)}
+            why[i] = by_channel(contributions(parts))
         return Append(
             table="anomaly_score",
             ports=ports,
