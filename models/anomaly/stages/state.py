@@ -10,12 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from models.anomaly.arrays import Float32, PortArrays, Slots
+from models.anomaly.arrays import Bools, Float32, PortArrays, Slots
 
 HEAD: Final = 400
 """Rows that make the reference; no score before."""
 ON, OFF = np.float32(1.4), np.float32(0.7)
 """Score at which the alarm goes on and off."""
+PATIENCE: Final = 2_000
+"""Rows in a row with the alarm on after which that is how the machine is now: told long ago, it becomes the reference."""
 RATES: Final = np.array([0.0, 0.01, 0.04], np.float32)
 _REFS: Final = len(RATES)
 _SETTLED: Final = 50
@@ -51,6 +53,7 @@ class State:
             arrays.add(f"state.{name}", np.float32, (channels,))
         arrays.add("state.scale", np.float32, (channels,), fill=np.inf)
         arrays.add("state.on", np.bool_)
+        arrays.add("state.long", np.int16)
 
     def step(self, slot: Slots, x: Float32) -> tuple[Float32, np.ndarray]:
         """Scores (0 while the head lasts; 1 is about the farthest that the head went) and alarms of rows, each slot once."""
@@ -61,7 +64,7 @@ class State:
         young, old = np.flatnonzero(rows < HEAD), np.flatnonzero(rows >= HEAD)
         if len(old):
             score[old] = self._score(slot[old], x[old], rows[old])
-            self._begin_anew(slot[old], x[old])
+            self._forget(slot[old][self._grown_up(slot[old], x[old]) | (a["state.long"][slot[old]] >= PATIENCE)])
         if len(young):
             self._gather(slot[young], x[young], rows[young])
             done = slot[young][rows[young] == HEAD - 1]
@@ -70,6 +73,7 @@ class State:
         a["state.rows"][slot] = np.where(a["state.rows"][slot] < rows, 0, np.minimum(rows + 1, 10**9))
         on = np.where(a["state.on"][slot], score > OFF, score > ON)
         a["state.on"][slot] = on
+        a["state.long"][slot] = np.where(on, np.minimum(a["state.long"][slot] + 1, PATIENCE), 0)
         return score, on
 
     def _follow(self, slot: Slots, x: Float32) -> None:
@@ -162,14 +166,19 @@ class State:
         score: Float32 = np.exp(np.log(np.minimum(parts, np.float32(1e6)) + _FLOOR).mean(axis=1)) - _FLOOR
         return np.maximum(score, 0).astype(np.float32)
 
-    def _begin_anew(self, slot: Slots, x: Float32) -> None:
-        """A channel that the head did not know and that has now been there for as long as a head: the head begins anew."""
+    def _grown_up(self, slot: Slots, x: Float32) -> Bools:
+        """Where a channel that the head did not know has been there for as long as a head."""
         a = self._a
         unknown = np.isinf(a["state.scale"][slot]) & ~np.isnan(x)
         late = np.where(unknown, a["state.late"][slot] + 1, 0)
         a["state.late"][slot] = late
-        again = slot[(late >= HEAD).any(axis=1)]
-        a["state.rows"][again] = -1
+        grown: Bools = (late >= HEAD).any(axis=1)
+        return grown
+
+    def _forget(self, slot: Slots) -> None:
+        """Begin the head anew."""
+        a = self._a
+        a["state.rows"][slot] = -1
         for name, value in (
             ("head", np.nan),
             ("first", np.nan),
@@ -177,8 +186,9 @@ class State:
             ("sums", 0),
             ("weigh", 0),
             ("late", 0),
+            ("long", 0),
         ):
-            a[f"state.{name}"][again] = value
+            a[f"state.{name}"][slot] = value
 
     def shares(self, slot: int) -> Float32:
         """How far each channel stands off the frozen reference, as shares."""
