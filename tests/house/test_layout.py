@@ -1,4 +1,4 @@
-"""The house stands as the plan says: names are ours alone, tests import by file, the lock names no address."""
+"""The house stands as it was decided (docs/adr/0001-house.md): names are ours alone, tests import by file, the lock names no address."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ def test_every_requirement_of_the_project_is_locked_with_a_hash():
     assert names - locked == set()
 
 
-def test_every_folder_that_the_mission_names_is_there():
+def test_every_top_level_folder_is_there():
     wanted = ["pipelines", "models", "connectors", "schemas", "notebooks", "dashboards", "tests"]
 
     assert [name for name in wanted if not (ROOT / name).is_dir()] == []
