@@ -79,6 +79,24 @@ def test_images_are_named_with_their_versions(compose):
         assert re.fullmatch(r"[a-z/-]+:\d[\w.-]*", one["image"]), name
 
 
+def test_one_service_alone_builds_our_image_and_nobody_pulls_it(compose, ours):
+    """Several services that build one tag at once get in each other's way; the one that builds is waited for by all."""
+    assert [name for name, one in compose["services"].items() if "build" in one] == ["secrets"]
+    assert len({one["image"] for one in ours.values()}) == 1
+    assert {one["pull_policy"] for one in ours.values()} == {"never"}
+    assert [name for name in ours if name != "secrets" and "secrets" not in _behind(compose, name)] == []
+
+
+def _behind(compose, name):
+    """Everything that a service waits for, and what that waits for."""
+    found, open_ends = set(), [name]
+    while open_ends:
+        more = set(compose["services"][open_ends.pop()].get("depends_on", {})) - found
+        found |= more
+        open_ends += more
+    return found
+
+
 def test_kafka_and_the_database_are_reached_from_inside_alone(compose):
     assert all(compose["networks"][name]["internal"] for name in ("log", "data"))
     assert compose["services"]["kafka"]["networks"] == ["log"]
