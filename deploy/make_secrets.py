@@ -10,7 +10,6 @@ Each file is readable by the user of one container alone, so a process knows its
 
 import argparse
 import os
-import re
 import secrets
 import sys
 import tomllib
@@ -25,6 +24,7 @@ from chargewell.services.access import mosquitto_acl, mosquitto_passwords
 from chargewell.services.settings import MqttAccess
 from connectors.timescale.registry_files import write as write_registry
 from connectors.timescale.settings import Names
+from schemas.topics import is_station
 from simulator.fleet import generate
 from simulator.registry import registry
 from simulator.settings import SimulatorSettings
@@ -34,6 +34,9 @@ OWNERS: Final = {
     "flows": 10001, "bridge": 10002, "control": 10003, "prepare": 10004, "simulator": 10005,
 }  # fmt: skip
 """Folder of secrets -> the user of the container that reads them (docker-compose.yml)."""
+
+BROKER_LOGINS: Final = ("bridge", "control")
+"""Logins at the broker that are no stations."""
 
 MOSQUITTO_CONF: Final = """\
 listener 1883
@@ -84,7 +87,7 @@ def make(folder: Path) -> bool:
     if mark.exists():
         return False
     database = {name: word() for name in ("owner", "flows", "control", "read")}
-    broker = {name: word() for name in ("bridge", "control")}
+    broker = {name: word() for name in BROKER_LOGINS}
     put(folder / "mosquitto" / "mosquitto.conf", MOSQUITTO_CONF)
     put(folder / "mosquitto" / "acl", mosquitto_acl(MqttAccess(users=broker)))  # type: ignore[arg-type]
     add_logins(folder, broker)
@@ -134,9 +137,15 @@ def _dsn(login: str, password: str) -> str:
 
 def add_logins(folder: Path, logins: Mapping[str, str]) -> None:
     """Add broker logins, or give them these passwords. SystemExit for a name that no station can have."""
-    bad = [name for name in logins if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name) is None]
-    if bad:
-        raise SystemExit(f"{bad[0]!r} is no station id: use letters, digits, dots, dashes and underscores")
+    for name in logins:
+        if not is_station(name):
+            raise SystemExit(
+                f"{name!r} is no station id: 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit"
+            )
+        if ":" in name:
+            raise SystemExit(
+                f"{name!r} cannot be a login: a colon ends the name in Mosquitto's password file; use an id without"
+            )
     path = folder / "mosquitto" / "passwords"
     kept = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
     kept = [line for line in kept if line.partition(":")[0] not in logins]
@@ -179,6 +188,8 @@ def main(arguments: list[str]) -> None:
     if given.demo:
         made |= make_demo(given.folder)
     if given.login is not None:
+        if given.login in BROKER_LOGINS:
+            raise SystemExit(f"{given.login!r} is a login of our own at the broker: give the station another id")
         password = word()
         add_logins(given.folder, {given.login: password})
         print(f"{given.login} {password}")  # noqa: T201

@@ -159,7 +159,25 @@ def test_a_station_gets_a_login_and_a_new_password_replaces_the_old(folder, make
     assert {name: known[name] for name in others} == others
 
 
-@pytest.mark.parametrize("name", ["a/b", "#", "a b", "", "a:b", "a\nuser control"])
-def test_a_name_that_could_reach_further_is_refused(folder, make_secrets, name):
-    with pytest.raises(SystemExit, match="is no station id"):
-        make_secrets.main([str(folder), "--login", name])
+@pytest.mark.parametrize("name", ["DE.X@north_1-b", "0", "x" * 64])
+def test_what_messages_take_as_a_station_gets_a_login(folder, make_secrets, name):
+    make_secrets.main([str(folder), "--login", name])
+
+    assert name in hashes(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        *((name, "is no station id") for name in ("a/b", "#", "a b", "", "-a", ".a", "_a", "@a", "x" * 65)),
+        ("a\nuser control", "is no station id"),
+        ("a\n", "is no station id"),
+        ("a:b", "a colon ends the name"),
+        ("control", "a login of our own"),
+    ],
+)
+def test_a_name_that_could_reach_further_is_refused(folder, make_secrets, name, reason):
+    before = hashes(folder)
+    with pytest.raises(SystemExit, match=reason):
+        make_secrets.main([str(folder), f"--login={name}"])
+    assert hashes(folder) == before
