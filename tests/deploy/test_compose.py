@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from chargewell.cli import app
 from connectors.timescale.settings import Names
+from control.settings import ControlSettings
 
 ONE_SHOT = {"secrets", "demo-secrets", "prepare", "demo-network"}
 OF = {"tidy": "prepare", "demo-network": "prepare"}
@@ -72,6 +73,19 @@ def test_ports_open_on_this_machine_alone_unless_told_otherwise(compose):
 
     assert len(ports) == 4
     assert [port for port in ports if re.fullmatch(r"\$\{\w+_BIND:-127\.0\.0\.1\}:\d+:\d+", port) is None] == []
+
+
+def test_every_variable_of_the_file_is_told_in_the_documentation(root):
+    text, page = ((root / name).read_text("utf-8") for name in ("docker-compose.yml", "docs/deploy.md"))
+
+    assert {name for name in re.findall(r"\$\{(\w+)", text) if f"`{name}`" not in page} == set()
+
+
+def test_control_trusts_the_proxies_of_its_own_default_unless_told_otherwise(compose):
+    said = compose["services"]["control"]["environment"]["CHARGEWELL_CONTROL__TRUSTED_PROXIES"]
+    (default,) = re.fullmatch(r"\$\{CONTROL_PROXIES:-(.*)\}", said).groups()
+
+    assert tuple(json.loads(default)) == ControlSettings().trusted_proxies
 
 
 def test_images_are_named_with_their_versions(compose):
