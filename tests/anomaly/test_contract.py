@@ -187,6 +187,47 @@ def test_channels_may_be_missing_appear_and_vanish(make):
     assert alarm.dtype == bool
 
 
+def _late(before, rows, begins=500):
+    """Two channels of plain noise, the second of which says `before` until row `begins`."""
+    x = (20 + np.random.default_rng(5).standard_normal((rows, 1, 2))).astype(np.float32)
+    x[:begins, 0, 1] = before
+    return np.arange(rows) * MINUTE, x
+
+
+def test_a_healthy_channel_that_appears_late_is_left_alone(make):
+    _, alarm, event = _run(make(2), *_late(np.nan, 1_500))
+
+    assert alarm[500:].mean() < 0.1
+    assert np.isfinite(event[500:]).mean() < 0.1
+
+
+def test_a_healthy_channel_that_stood_still_at_first_is_known_after_a_while(make):
+    _, alarm, event = _run(make(2), *_late(20.0, 4_000))
+
+    assert alarm[3_000:].mean() < 0.1
+    assert np.isfinite(event[3_000:]).mean() < 0.1
+
+
+@pytest.mark.parametrize("before", [np.nan, 20.0], ids=["missing", "flat"])
+def test_a_jump_of_a_channel_that_came_late_is_told_as_that_of_any_other(make, before):
+    told = []
+    for begins in (0, 500):
+        at, x = _late(before, 3_500, begins)
+        x[3_400:, 0, 1] += 100
+        _, alarm, _ = _run(make(2), at, x)
+        told.append(alarm[3_400:3_460].any() and not alarm[3_390:3_400].any())
+
+    assert told[1] >= told[0]
+
+
+def test_a_jump_of_a_hundred_deviations_is_told(make):
+    """Half-space trees see density in a range that grows with the jump, so that they alone do not."""
+    at, x = _late(0, 1_500, 0)
+    x[1_400:, 0, 1] += 100
+
+    assert _run(make(2), at, x)[1][1_400:1_460].any() or make.name == "half_space"
+
+
 def test_a_port_without_any_value_has_no_score(make):
     score, alarm, event = _run(make(2), np.arange(500) * MINUTE, np.full((500, 1, 2), np.nan, np.float32))
 

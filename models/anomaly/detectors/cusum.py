@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.anomaly.arrays import Float32, Slots
+from models.anomaly.arrays import Bools, Float32, Slots
 from models.anomaly.charts import Chart
 from models.anomaly.detector import register
 
@@ -22,11 +22,11 @@ class Cusum(Chart):
         super().__init__(channels)
         self.arrays.add("sums", np.float32, (2, channels))
 
-    def chart(self, slot: Slots, z: Float32, ready: np.ndarray) -> Float32:
+    def chart(self, slot: Slots, z: Float32, known: Bools, rows: np.ndarray) -> Float32:
         """See `Chart`."""
         signed = np.stack((z, -z), axis=1)
         sums = np.clip(self.arrays["sums"][slot] + np.minimum(signed, _MOST) - _SLACK, 0, 4 * _LIMIT)
-        sums = np.where(ready[:, None, None], sums, 0).astype(np.float32)
+        sums = np.where((rows >= self.head)[:, None], sums, 0).astype(np.float32)
         self.arrays["sums"][slot] = sums
         size: Float32 = sums.max(axis=1) / _LIMIT
         return size

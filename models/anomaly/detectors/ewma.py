@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.anomaly.arrays import Float32, Slots
+from models.anomaly.arrays import Bools, Float32, Slots
 from models.anomaly.charts import Chart
 from models.anomaly.detector import register
 
@@ -21,9 +21,9 @@ class Ewma(Chart):
         super().__init__(channels)
         self.arrays.add("average", np.float32, (channels,))
 
-    def chart(self, slot: Slots, z: Float32, ready: np.ndarray) -> Float32:
+    def chart(self, slot: Slots, z: Float32, known: Bools, rows: np.ndarray) -> Float32:
         """See `Chart`."""
         old = self.arrays["average"][slot]
-        average = np.where(ready[:, None], old + _PACE * (z - old), 0).astype(np.float32)
+        average = np.where(rows >= self.head, old + _PACE * (z - old), 0).astype(np.float32)
         self.arrays["average"][slot] = average
         return np.asarray(np.abs(average) / _LIMIT, np.float32)
