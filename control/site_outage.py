@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from control.change_log import INTAKE
-from control.queries import Connection, Row, row, rows
+from control.queries import Connection, Row, rows
 from control.rules.episode import WHOLE_STATION
 from control.work_orders import hurry
 
@@ -14,17 +14,16 @@ _FAMILIES: Final = sorted(WHOLE_STATION)
 def look(conn: Connection, incident: Row, now: datetime) -> None:
     """After an incident of a whole station was told about: hurry the orders of its site if that makes the site dark.
 
-    A site is out once each of its stations, two at least, has an open incident of lost communication or supply. Orders stay
-    as urgent as they became when a station comes back. Order rows of other stations are locked without their station's lock;
-    the one intake does this, and nobody who holds such a row waits for a second station.
+    A site is out once each of its stations, two at least, is silent or says that it is faulted as a whole; a weak signal or
+    a session that was cut does not count. Only the orders about this become urgent, and stay so when a station comes back.
+    Order rows of other stations are locked without their station's lock; the one intake does this, and nobody who holds such
+    a row waits for a second station.
     """
     if incident["family"] not in WHOLE_STATION:
         return
-    site = row(conn, "site_out", station=incident["station"], families=_FAMILIES, now=now)
-    if site is None:
-        return
-    because = (
-        f"All {site['stations']} stations of {site['name']} are out: look for one cause first, the supply or the uplink"
-    )
-    for order in rows(conn, "orders_of_site", site=site["site"], families=_FAMILIES):
+    for order in rows(conn, "orders_of_site_out", station=incident["station"], families=_FAMILIES, now=now):
+        because = (
+            f"All {order['stations']} stations of {order['site_name']} are out: "
+            "look for one cause first, the supply or the uplink"
+        )
         hurry(conn, order, "P1", INTAKE, because, now)

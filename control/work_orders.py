@@ -112,8 +112,8 @@ def hurry(conn: Connection, order: Row, priority: Severity, actor: str, because:
     """Make an order as urgent as `priority`, with its deadlines; nothing if it is so already. Row must be locked."""
     if order["priority"] <= priority:
         return
-    wanted = {"why": order["why"], "onset_at": order["onset_at"], **due(priority, order["opened_at"])._asdict()}
-    one(conn, "order_update", order_id=order["order_id"], priority=priority, **wanted)
+    deadlines = due(priority, order["opened_at"])._asdict()
+    run(conn, "order_hurry", order_id=order["order_id"], priority=priority, **deadlines)
     record(
         conn, actor, "priority", "work_order", order["number"], reason=because, before=order["priority"], after=priority
     )

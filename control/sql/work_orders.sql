@@ -22,17 +22,28 @@ UPDATE work_order SET priority = %(priority)s, why = %(why)s, onset_at = %(onset
     restore_by = %(restore_by)s, cleared_at = NULL
 WHERE order_id = %(order_id)s RETURNING *;
 
--- site_out: the site of a station, if it has two stations in service or more and an incident of these families is open at each
-SELECT t.site, t.name, count(*) AS stations FROM station mine JOIN site t USING (site) JOIN station s ON s.site = t.site
-WHERE mine.station = %(station)s AND coalesce(s.commissioned_at <= %(now)s, true) AND coalesce(s.retired_at > %(now)s, true)
-GROUP BY t.site, t.name
-HAVING count(*) > 1 AND bool_and(EXISTS (
-    SELECT FROM incident i WHERE i.station = s.station AND i.state = 'open' AND i.family = ANY(%(families)s) AND i.predicted_at IS NULL));
-
--- orders_of_site: the active orders of a site about these families, locked
-SELECT w.* FROM work_order w JOIN station s USING (station)
-WHERE s.site = %(site)s AND w.family = ANY(%(families)s) AND w.state NOT IN ('resolved', 'verified', 'cancelled')
+-- orders_of_site_out: the active orders about stations that are out, locked, if all stations in service of the site, two at least, are out.
+-- A station is out while an alert of an open incident of these families goes on that says so: it is silent, or faulted as a whole
+WITH dark AS (
+    SELECT i.station, i.order_id
+    FROM station mine JOIN station s USING (site) JOIN incident i ON i.station = s.station JOIN inbox n USING (incident_id)
+    WHERE mine.station = %(station)s AND i.state = 'open' AND i.family = ANY(%(families)s) AND i.predicted_at IS NULL
+      AND n.body->>'state' <> 'cleared' AND NOT EXISTS (SELECT FROM inbox x WHERE x.alert_id = n.alert_id AND x.revision > n.revision)
+      AND (n.body->>'kind' = 'silence'
+           OR (n.body @> '{"kind": "status", "evidence": {"faulted": true}}' AND n.body->>'port' = i.station || '/0'))
+), site_out AS (
+    SELECT coalesce(nullif(t.name, ''), t.site) AS site_name, count(*) AS stations
+    FROM station mine JOIN site t USING (site) JOIN station s ON s.site = t.site
+    WHERE mine.station = %(station)s AND coalesce(s.commissioned_at <= %(now)s, true) AND coalesce(s.retired_at > %(now)s, true)
+    GROUP BY t.site, t.name HAVING count(*) > 1 AND bool_and(s.station IN (SELECT station FROM dark))
+)
+SELECT w.*, o.site_name, o.stations FROM work_order w CROSS JOIN site_out o
+WHERE w.order_id IN (SELECT order_id FROM dark) AND w.state NOT IN ('resolved', 'verified', 'cancelled')
 ORDER BY w.order_id FOR UPDATE OF w;
+
+-- order_hurry: more urgent, else as it was
+UPDATE work_order SET priority = %(priority)s, respond_by = %(respond_by)s, safe_by = %(safe_by)s, restore_by = %(restore_by)s
+WHERE order_id = %(order_id)s;
 
 -- order_plan: a failure is expected, or not any more (then all is null)
 UPDATE work_order SET predicted_at = %(predicted_at)s, planned_from = %(planned_from)s, planned_to = %(planned_to)s,

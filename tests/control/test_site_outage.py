@@ -100,3 +100,63 @@ def test_a_failure_that_is_only_expected_does_not_make_a_site_dark(site, dark, a
     taken(dark(site[0]), dark(site[1]), expected)
 
     assert priorities(site[:2]) == ["P2", "P2"]
+
+
+@pytest.mark.parametrize("kind", ["anomaly", "session_cut"])
+def test_a_weak_signal_or_a_cut_session_does_not_make_a_station_dark(site, dark, alerts, taken, priorities, kind):
+    make = alerts.cut if kind == "session_cut" else alerts.said
+    taken(dark(site[0]), dark(site[1]), make(f"{site[2]}/1", "communication"))
+
+    assert "P1" not in priorities(site)
+
+
+@pytest.mark.parametrize(("number", "faulted", "priority"), [(0, True, "P1"), (0, False, "P2"), (1, True, "P2")])
+def test_a_status_counts_if_it_says_that_the_whole_station_is_faulted(
+    site, dark, alerts, taken, priorities, number, faulted, priority
+):
+    status = alerts.said(
+        f"{site[2]}/{number}", "supply", kind="status", source="uptime", severity="P2", evidence={"faulted": faulted}
+    )
+    taken(dark(site[0]), dark(site[1]), status)
+
+    assert priorities(site[:2]) == [priority] * 2
+
+
+def test_a_station_whose_silence_ended_is_there_though_another_alert_goes_on(site, dark, alerts, taken, priorities):
+    taken(
+        dark(site[0]),
+        alerts.said(f"{site[0]}/1", "communication", severity="P2"),
+        dark(site[0], revision=2, state="cleared"),
+        *map(dark, site[1:]),
+    )
+
+    assert priorities(site) == ["P2"] * 3
+
+
+def test_orders_that_are_no_part_of_the_outage_stay_as_they_are(site, dark, alerts, taken, table, conn):
+    supply = alerts.said(f"{site[0]}/0", "supply", severity="P3")
+    taken(supply, alerts.said(f"{site[0]}/0", "supply", severity="P3", revision=2, state="cleared"))
+    conn.execute("UPDATE work_order SET state = 'acknowledged' WHERE station = %s", (site[0],))
+    before = table("work_order", site[0])
+
+    taken(*map(dark, site))
+
+    after = {order["family"]: order for order in table("work_order", site[0])}
+    assert after["supply"] == before[0]
+    assert after["communication"]["priority"] == "P1"
+
+
+def test_an_order_that_is_hurried_still_says_that_its_alert_cleared(site, dark, taken, table, conn, now):
+    taken(dark(site[0]))
+    conn.execute("UPDATE work_order SET cleared_at = %s WHERE station = %s", (now, site[0]))
+    taken(*map(dark, site[1:]))
+
+    (order,) = table("work_order", site[0])
+    assert (order["priority"], order["cleared_at"]) == ("P1", now)
+
+
+def test_a_site_without_a_name_is_called_by_its_id(site, dark, conn, taken, hints):
+    conn.execute("UPDATE site SET name = '' WHERE site = %s", (f"site-{site[0]}",))
+    taken(*map(dark, site))
+
+    assert hints(site[0])[0].startswith(f"P1 now. All 3 stations of site-{site[0]} are out")
