@@ -40,7 +40,7 @@ def _same(a, b):
 
 
 def test_the_default_is_registered_and_so_are_its_rivals():
-    assert {DEFAULT, "robust_z", "ewma", "cusum", "mewma", "half_space"} <= set(NAMES)
+    assert {DEFAULT, "robust_z", "ewma", "cusum", "mewma", "half_space", "page_hinkley"} <= set(NAMES)
 
 
 def test_two_detectors_of_one_name_stop_the_program():
