@@ -166,6 +166,19 @@ def test_each_profile_is_whole(compose, profile):
     assert there == everybody | ({"demo-secrets", "demo-network", "simulator"} if profile == "demo" else set())
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/deploy.md"])
+def test_no_command_that_is_told_brings_the_simulated_network_into_production(compose, root, page):
+    """Where no profile is given, one that names a service takes in all of its profiles, and all that it waits for."""
+    services = compose["services"]
+    simulated = {name for name, one in services.items() if one["profiles"] == ["demo"]}
+    told = re.findall(r"docker compose ([^`#\n]*)", (root / page).read_text("utf-8"))
+    assert told
+    for words in map(str.split, told):
+        named = [word for word in words if word in services]
+        if {"run", "up"} & set(words) and not {"--no-deps", "--profile"} & set(words):
+            assert [name for name in named if ({name} | _behind(compose, name)) & simulated] == [], words
+
+
 def test_what_is_waited_for_to_be_healthy_has_a_health_check_and_to_end_does_end(compose):
     services = compose["services"]
     for name, one in services.items():
