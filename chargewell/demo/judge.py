@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 
+from models.evaluation.matching import about
 from schemas.alerts import Alert
 from schemas.labels import Label
-
-_AFTER = timedelta(minutes=10)
-"""How long after a fault's end an alert may still be about it (cooling down takes time)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +53,16 @@ def judge(labels: Sequence[Label], alerts: Sequence[Alert]) -> Judgement:
     """
     first = {alert.id: alert for alert in sorted(alerts, key=lambda a: a.revision, reverse=True)}
     raised = sorted(first.values(), key=lambda a: a.raised_at)
+    near = about(
+        [(label.port, _us(label.start), None if label.end is None else _us(label.end)) for label in labels],
+        [(alert.port, _us(alert.raised_at)) for alert in raised],
+    )
     result = Judgement()
-    explained: set[str] = set()
-    for label in labels:
-        mine = [alert for alert in raised if _about(alert, label)]
-        explained |= {alert.id for alert in mine}
+    for label, positions in zip(labels, near, strict=True):
+        mine = [raised[i] for i in positions]
         result.outcomes.append(Outcome(label, mine[0] if mine else None, any(_named(a, label) for a in mine)))
-    result.false = [alert for alert in raised if alert.id not in explained]
+    explained = {i for positions in near for i in positions}
+    result.false = [alert for i, alert in enumerate(raised) if i not in explained]
     return result
 
 
@@ -89,12 +90,8 @@ def foreseen(labels: Sequence[Label], alerts: Sequence[Alert]) -> list[Foreseen]
     ]
 
 
-def _about(alert: Alert, label: Label) -> bool:
-    station, _, number = label.port.rpartition("/")
-    same_port = alert.port == label.port or (
-        alert.station == station and "0" in (number, alert.port.rpartition("/")[2])
-    )
-    return same_port and alert.raised_at >= label.start and (label.end is None or alert.raised_at <= label.end + _AFTER)
+def _us(at: datetime) -> int:
+    return round(at.timestamp() * 1e6)
 
 
 def _named(alert: Alert, label: Label) -> bool:

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from statistics import median
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from models.evaluation.events import GRACE, MONTH_S, same_place
-
-AFTER_US: Final = GRACE // timedelta(microseconds=1)
+from models.evaluation.matching import MONTH_S, about
 
 
 class Said(NamedTuple):
@@ -93,25 +90,19 @@ class Judged:
 
 
 def judge(cases: Sequence[Case], said: Iterable[Said], port_days: float) -> Judged:
-    """Match alerts to cases by port and time, O(cases x alerts of the station).
+    """Match alerts to cases by place and time (`matching.about`).
 
-    A case is found by the first alert at its port (its station, for number 0 on either side) from its start to its end; what is
-    said within ten minutes after the end is still about it. All other alerts are about nothing, those at other ports of the station too.
+    A case is found by the first alert from its start to its end; what is said within ten minutes after the end is still about it.
+    All other alerts are about nothing, those at other ports of the station too.
     """
     alerts = sorted(set(said), key=lambda s: (s.at_us, s.port, s.family))
-    by_station: dict[str, list[Said]] = {}
-    for one in alerts:
-        by_station.setdefault(one.port.rpartition("/")[0], []).append(one)
-    explained: set[Said] = set()
-    outcomes: list[Outcome] = []
-    for case in cases:
-        near = [
-            s for s in by_station.get(case.port.rpartition("/")[0], ())
-            if same_place(s.port, case.port) and case.start_us <= s.at_us <= case.end_us + AFTER_US
-        ]  # fmt: skip
-        explained.update(near)
-        outcomes.append(Outcome(case, next((s for s in near if s.at_us <= case.end_us), None)))
-    false = [s for s in alerts if s not in explained]
+    near = about([(c.port, c.start_us, c.end_us) for c in cases], [(s.port, s.at_us) for s in alerts])
+    outcomes = [
+        Outcome(case, next((alerts[i] for i in mine if alerts[i].at_us <= case.end_us), None))
+        for case, mine in zip(cases, near, strict=True)
+    ]
+    explained = {i for mine in near for i in mine}
+    false = [s for i, s in enumerate(alerts) if i not in explained]
     return Judged(outcomes, false, port_days * 86_400 / MONTH_S)
 
 

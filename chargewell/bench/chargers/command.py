@@ -17,8 +17,8 @@ from chargewell.bench.chargers.watch import OPERATOR, Watched, failing, healthy
 from chargewell.bench.chargers.worlds import SEASONS, TRIALS, TUNING
 from chargewell.terminal import screen
 from models.anomaly.detector import detectors
-from models.evaluation.events import same_place
-from models.evaluation.modes import AFTER_US, Judged, Said, judge
+from models.evaluation.matching import AFTER_US, same_place
+from models.evaluation.modes import Judged, Said, judge
 from models.evaluation.rivals import Table, follow_all, level_for, limits, told
 
 RATE: Final = 0.1

@@ -8,7 +8,7 @@ from chargewell.bench.chargers.stream import batches
 from chargewell.bench.chargers.worlds import DAY_US, Trial, upset
 from models.anomaly.operator import AnomalyOperator, AnomalySettings
 from models.columns import Batch
-from models.evaluation.events import MONTH_S
+from models.evaluation.matching import MONTH_S
 from models.evaluation.minutes import Minutes, MinuteTaker
 from models.evaluation.modes import Case, Said
 from schemas import telemetry
