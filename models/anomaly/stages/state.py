@@ -172,7 +172,7 @@ class State:
         unknown = np.isinf(a["state.scale"][slot]) & ~np.isnan(x)
         late = np.where(unknown, a["state.late"][slot] + 1, 0)
         a["state.late"][slot] = late
-        grown: Bools = (late >= HEAD).any(axis=1)
+        grown: Bools = np.asarray((late >= HEAD).any(axis=1))
         return grown
 
     def _forget(self, slot: Slots) -> None:
