@@ -1,5 +1,5 @@
-"""What stations and visitors do, as events tell it: restarts and broken links in bursts, attempts that do not start, charges
-without energy. And firmware that changes, after which what hangs on firmware is learned anew.
+"""What stations and visitors do, as events tell it: restarts, broken links and charges that flap in bursts, attempts that do not
+start, charges without energy. And firmware that changes, after which what hangs on firmware is learned anew.
 
 Events are rare, so this is plain Python over arrays. Bursts are held against the station's own rate (Chernoff bound of the
 Poisson law), attempts against the port's own share of failures by a cumulative sum of log likelihood ratios (Page, 1954): both
@@ -24,8 +24,14 @@ _DAY_US: Final = 86_400_000_000
 _HOUR_US: Final = 3_600_000_000
 _MONTH: Final = 30.0
 _LEAST_RATE: Final = 0.15
-"""Restarts or broken links a day that no station is blamed for."""
-_BURST: Final = 3.0
+"""Restarts, broken links or flaps a day that nobody is blamed for."""
+_MOST: Final = 50.0
+"""More within a day are not told apart: or a burst of hundreds would be over only after a week."""
+_AT_STATION: Final = {"restarts": 3.0, "links": 3.0}
+_AT_PORT: Final = {"flaps": 10.0}
+"""Bursts, and how many within a day matter."""
+_FLAP_US: Final = 60_000_000
+"""A charge that goes on so soon after it was suspended was not suspended by a vehicle that had enough."""
 _FAILED: Final = 3.0
 _PRIOR: Final = (1.5, 50.0)
 """Failed of all attempts that a new port is taken to have behind it."""
@@ -36,8 +42,8 @@ _WELL: Final = 5.0
 _NO_ENERGY_WH: Final = 100.0
 _SHORT_US: Final = 180_000_000
 _PLANNED: Final = frozenset({"power_up", "firmware_update", "remote_reset", "scheduled_reset", "local_reset"})
+_SUSPENDED: Final = ("suspended_ev", "suspended_evse")
 _TESTS: Final = ("starts", "charges")
-_BURSTS: Final = ("restarts", "links")
 
 
 class Doings:
@@ -46,13 +52,13 @@ class Doings:
     def __init__(self, version: str) -> None:
         self.decider = Decider(version, salt=".doings")
         self._index, self._a = PortIndex(), PortArrays()
-        for name in ("tried", "started", "down", "firmware"):
+        for name in ("tried", "started", "paused", "down", "firmware"):
             self._a.add(name, np.int64, fill=-1)
         self._a.add("meter", np.float64, fill=np.nan)
         for test in _TESTS:
             for name in ("all", "failed", "sum", "run", "good"):
                 self._a.add(f"{test}.{name}", np.float32)
-        for burst in _BURSTS:
+        for burst in (*_AT_STATION, *_AT_PORT):
             self._a.add(f"{burst}.lately", np.float32)
             self._a.add(f"{burst}.usual", np.float32)
             self._a.add(f"{burst}.at", np.int64, fill=-1)
@@ -85,8 +91,7 @@ class Doings:
             return told
         self._hour = hour
         for port in self.decider.watched():
-            if port.endswith("/0"):
-                told += self._bursts(port, hour * _HOUR_US, hour * _HOUR_US, level)
+            told += self._bursts(port, hour * _HOUR_US, hour * _HOUR_US, level)
         return told
 
     def _slot(self, port: str) -> int:
@@ -127,15 +132,16 @@ class Doings:
         """One more; the usual rate learns only while nothing is unusual."""
         a = self._a
         gone = max(0, at - int(a[f"{burst}.at"][i])) / _DAY_US if a[f"{burst}.at"][i] >= 0 else 0.0
-        lately = float(a[f"{burst}.lately"][i]) * math.exp(-gone) + 1.0
+        lately = min(_MOST, float(a[f"{burst}.lately"][i]) * math.exp(-gone) + 1.0)
         usual = float(a[f"{burst}.usual"][i]) * math.exp(-gone / _MONTH)
         a[f"{burst}.lately"][i], a[f"{burst}.at"][i] = lately, at
         a[f"{burst}.usual"][i] = usual + (_poisson(lately, usual / _MONTH) < _GATE)
 
-    def _bursts(self, station: str, at: int, received: int, level: float) -> list[Alert]:
-        a, i = self._a, self._slot(station)
+    def _bursts(self, port: str, at: int, received: int, level: float) -> list[Alert]:
+        """What there is to tell of the bursts of a port, or (port 0) of its station."""
+        a, i = self._a, self._slot(port)
         rows = []
-        for burst in _BURSTS:
+        for burst, matters in (_AT_STATION if port.endswith("/0") else _AT_PORT).items():
             last = int(a[f"{burst}.at"][i])
             if last < 0:
                 continue
@@ -143,9 +149,11 @@ class Doings:
             usual = max(_LEAST_RATE, float(a[f"{burst}.usual"][i]) / _MONTH)
             nats = _poisson(lately, usual)
             rows.append(
-                Evidence(burst, nats, lately, _BURST, lately, usual, nats >= level and lately >= _BURST, last, "events")
+                Evidence(
+                    burst, nats, lately, matters, lately, usual, nats >= level and lately >= matters, last, "events"
+                )
             )
-        return self.decider.tick(station, at, received, rows) if rows else []
+        return self.decider.tick(port, at, received, rows) if rows else []
 
     def _visited(self, e: Event, level: float) -> list[Alert]:
         a, i = self._a, self._slot(e.port)
@@ -156,13 +164,18 @@ class Doings:
         if e.kind == telemetry.SESSION_END:
             return self._ended(e, i, level)
         status = e.data.get("status")
+        paused = int(a["paused"][i])
+        a["paused"][i] = e.at if status in _SUSPENDED else -1
         if status == "preparing":
             a["tried"][i] = e.at
         elif status == "available" and a["tried"][i] >= 0:
             a["tried"][i] = -1
             return self._tested("starts", e, True, level)
-        elif status in ("charging", "suspended_ev", "suspended_evse", "faulted", "unavailable"):
+        elif status in ("charging", *_SUSPENDED, "faulted", "unavailable"):
             a["tried"][i] = -1
+        if status == "charging" and 0 <= paused <= e.at <= paused + _FLAP_US and e.at > a["flaps.at"][i]:
+            self._count("flaps", i, e.at)
+            return self._bursts(e.port, e.at, e.received_at, level)
         return []
 
     def _ended(self, e: Event, i: int, level: float) -> list[Alert]:

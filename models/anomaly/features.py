@@ -243,6 +243,8 @@ DOINGS: Final[tuple[Feature, ...]] = (
             "{residual:.0f} restarts within a day"),
     Feature("links", "", "1/day", 1.0, ABOVE, 1, _rare, (("communication", 0.92),),
             "link broken {residual:.0f} times within a day"),
+    Feature("flaps", "", "1/day", 1.0, ABOVE, 1, _rare, (("pilot", 0.75), ("cable", 0.1), ("interop", 0.1)),
+            "charging suspended and resumed at once {residual:.0f} times within a day"),
     Feature("starts", "", "1", 1.0, ABOVE, 1, _rare, (("payment", 0.75), ("controller", 0.1), ("interop", 0.05)),
             "{residual:.0f} visitors turned away without a start"),
     Feature("charges", "", "1", 1.0, ABOVE, 1, _rare, (("degraded", 0.7), ("power_module", 0.1), ("interop", 0.1)),

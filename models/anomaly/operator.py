@@ -61,7 +61,7 @@ class AnomalyOperator:
     """
 
     name = "anomaly"
-    version = 2
+    version = 3
     memory_days = 30.0
 
     def __init__(self, facts: Mapping[str, Facts] | None = None, settings: AnomalySettings | None = None) -> None:

@@ -93,6 +93,34 @@ def test_a_link_that_breaks_again_and_again_is_told_and_clears_with_time():
     assert [a.state for a in later] == ["cleared"]
 
 
+def _suspended(hours, seconds, times):
+    """A charge that is suspended for `seconds`, `times` in a row, and goes on each time."""
+    said = []
+    for n in range(times):
+        at = hours + n * 2 * seconds / 3_600
+        said += [_event("status", at, status="suspended_ev"), _event("status", at + seconds / 3_600, status="charging")]
+    return said
+
+
+def test_a_charge_that_flaps_is_a_matter_of_the_pilot_and_is_over_with_time():
+    doings = Doings("t")
+
+    raised = _told([*_visit(0), *_suspended(100, 4, 600)], doings)
+    over = [a for h in range(101, 300) for a in doings.on_time(T0 + h * HOUR, LEVEL)]
+
+    assert [(a.port, a.family, a.evidence["features"]) for a in raised] == [("ST/1", "pilot", ["flaps"])]
+    assert raised[0].raised_at.timestamp() * 1e6 - T0 - 100 * HOUR < 120e6
+    assert [a.state for a in over] == ["cleared"]
+
+
+def test_a_vehicle_that_pauses_and_one_that_flaps_now_and_then_are_nothing():
+    pauses = [e for n in range(60) for e in _suspended(24 * n, 300, 20)]
+    now_and_then = [e for n in range(60) for e in _suspended(24 * n, 4, 3)]
+
+    assert _told(pauses) == []
+    assert _told(now_and_then) == []
+
+
 @pytest.mark.parametrize(("reason", "families"), [("watchdog", {"controller"}), ("remote_reset", set())])
 def test_a_restart_is_no_broken_link(reason, families):
     events = []
