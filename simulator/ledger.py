@@ -8,7 +8,6 @@ line, which readers pass over. A new process goes on in the same file under a ne
 
 import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ import orjson
 from schemas.labels import Label
 from simulator.outbox import Said
 
-HOUR_US: Final = 3_600_000_000
 DIGEST_SIZE: Final = 16
 
 
@@ -44,16 +42,6 @@ class Entry:
     def digest(self) -> tuple[str, bytes]:
         """Topic and blake2b hash of the payload: what names the message on both sides of the broker."""
         return self.topic, self.payload_hash
-
-
-@dataclass(slots=True)
-class Hour:
-    """Sums of one station and hour."""
-
-    messages: int = 0
-    acknowledged: int = 0
-    readings: int = 0
-    lines: int = 0
 
 
 def payload_hash(payload: bytes) -> bytes:
@@ -163,15 +151,3 @@ def read_labels(path: Path) -> list[Label]:
         if "labels" in line:
             found = [Label.model_validate(entry, strict=False) for entry in line["labels"]]
     return found
-
-
-def by_hour(path: Path) -> dict[tuple[str, int], Hour]:
-    """Sums by station and hour (us at its start) of what stations said."""
-    sums: dict[tuple[str, int], Hour] = defaultdict(Hour)
-    for entry in read(path):
-        hour = sums[entry.station, entry.at // HOUR_US * HOUR_US]
-        hour.messages += 1
-        hour.acknowledged += entry.acknowledged
-        hour.readings += len(entry.readings)
-        hour.lines += entry.lines
-    return dict(sums)

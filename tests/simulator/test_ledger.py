@@ -7,7 +7,7 @@ import time
 import pytest
 
 from simulator.faults import Fault
-from simulator.ledger import HOUR_US, Ledger, LedgerError, by_hour, payload_hash, read, read_labels
+from simulator.ledger import Ledger, LedgerError, payload_hash, read, read_labels
 from simulator.outbox import Said
 
 T = 1_760_000_400_000_000
@@ -39,19 +39,6 @@ def test_a_second_run_in_the_same_file_numbers_anew(tmp_path):
                 ledger.acknowledged(number)
 
     assert [e.acknowledged for e in read(path)] == [True, False]
-
-
-def test_sums_by_station_and_hour(tmp_path):
-    with Ledger(tmp_path / "l") as ledger:
-        numbers = ledger.said([said(1), said(2, "S2"), said(3, at=T + HOUR_US), said(4)])
-        ledger.acknowledged(numbers[3])
-
-    sums = by_hour(tmp_path / "l")
-
-    hour = T // HOUR_US * HOUR_US
-    assert {key: (h.messages, h.acknowledged, h.readings) for key, h in sums.items()} == {
-        ("S1", hour): (2, 1, 2), ("S2", hour): (1, 0, 1), ("S1", hour + HOUR_US): (1, 0, 1),
-    }  # fmt: skip
 
 
 def test_the_labels_that_were_written_last_stand(tmp_path):
