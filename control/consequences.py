@@ -46,6 +46,8 @@ def _order(conn: Connection, settings: ControlSettings, incident: Row, family: F
     incidents.link(conn, incident, order["order_id"])
     if due:
         ladder.begin(conn, settings, order, INTAKE, now)
+    else:
+        ladder.protect(conn, settings, order, INTAKE, now)
     site_outage.look(conn, incident, now)
 
 

@@ -56,6 +56,8 @@ def press(
         reason = reason or _sentence(finding)
     moved = move(conn, settings, order, to, actor, now, reason=reason, assignee=actor)
     follow(conn, settings, moved, actor, now)
+    if way is not None and order["state"] == OrderState.RESOLVED and to is OrderState.OPEN:
+        ladder.protect(conn, settings, moved, actor, now)
     return moved if to is not OrderState.REMOTE_ATTEMPT else ladder.advance(conn, settings, moved, now)
 
 

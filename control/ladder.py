@@ -14,10 +14,31 @@ from schemas.faults import catalogue
 from schemas.work import ACTIVE, CommandState, OrderState
 
 _ANSWERS: Final[dict[str, CommandState]] = {"accepted": "accepted", "rejected": "rejected", "expired": "expired"}
+_DANGERS: Final = sorted(family.name for family in catalogue().values() if family.safety)
 
 
 def begin(conn: Connection, settings: ControlSettings, order: Row, actor: str, now: datetime) -> Row:
     """Send the measures of a new order and, if it is in a remote attempt, its first fix."""
+    _measures(conn, settings, order, actor, now)
+    return advance(conn, settings, order, now) if order["state"] == OrderState.REMOTE_ATTEMPT else order
+
+
+def protect(conn: Connection, settings: ControlSettings, order: Row, actor: str, now: datetime) -> None:
+    """Take the port of an active order out of service if the order is about a danger that is there and the port is not out.
+
+    Putting it back is withdrawn if that did not leave yet.
+    """
+    if not catalogue()[order["family"]].safety or order["predicted_at"] is not None:
+        return
+    last = row(conn, "out_of_service", port=order["port"])
+    if last is not None and last["name"] == "available" and last["state"] == "pending":
+        commands.mark(conn, last, "withdrawn", now)
+        last = row(conn, "out_of_service", port=order["port"])
+    if last is None or last["name"] != "unavailable":
+        _measures(conn, settings, order, actor, now)
+
+
+def _measures(conn: Connection, settings: ControlSettings, order: Row, actor: str, now: datetime) -> None:
     family = catalogue()[order["family"]]
     why = (
         "safety: nobody shall charge here"
@@ -28,7 +49,6 @@ def begin(conn: Connection, settings: ControlSettings, order: Row, actor: str, n
         commands.issue(
             conn, settings, remedy, order=order, incident=None, actor=actor, why=why, now=now, safety=family.safety
         )
-    return advance(conn, settings, order, now) if order["state"] == OrderState.REMOTE_ATTEMPT else order
 
 
 def advance(conn: Connection, settings: ControlSettings, order: Row, now: datetime) -> Row:
@@ -101,7 +121,14 @@ def withdraw(conn: Connection, order: Row, now: datetime) -> None:
 
 
 def back_in_service(conn: Connection, settings: ControlSettings, order: Row, actor: str, now: datetime) -> None:
-    """Undo what control switched off: a port left unavailable would stay so for good, through every reboot."""
+    """Undo what control switched off: a port left unavailable would stay so for good, through every reboot.
+
+    Not while another order at the port is about a danger: then the port stays out for that one.
+    """
+    danger = row(conn, "order_of_danger", port=order["port"], families=_DANGERS)
+    if danger is not None:
+        protect(conn, settings, danger, actor, now)
+        return
     last = row(conn, "out_of_service", port=order["port"])
     if last is not None and last["name"] == "unavailable":
         commands.issue(

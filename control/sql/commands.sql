@@ -38,8 +38,8 @@ ORDER BY e.at;
 -- commands_unanswered: commands whose time is over without an answer
 SELECT command_id FROM command WHERE state IN ('pending', 'sending', 'sent') AND expires_at < %(before)s ORDER BY command_id LIMIT 100;
 
--- out_of_service: whether control took a port out of service and did not put it back
-SELECT name FROM command
+-- out_of_service: what control last did or means to do about a port: out of service, or back in
+SELECT * FROM command
 WHERE port = %(port)s AND name IN ('unavailable', 'available') AND state IN ('pending', 'sending', 'sent', 'accepted')
 ORDER BY command_no DESC LIMIT 1;
 

@@ -10,6 +10,10 @@ SELECT * FROM work_order WHERE order_id = %(order_id)s FOR UPDATE;
 -- order_of_number: one order by its number, locked
 SELECT * FROM work_order WHERE number = %(number)s FOR UPDATE;
 
+-- order_of_danger: an active order about these families at a port, whose failure is not only expected
+SELECT * FROM work_order WHERE port = %(port)s AND family = ANY(%(families)s) AND predicted_at IS NULL
+  AND state NOT IN ('resolved', 'verified', 'cancelled') ORDER BY opened_at, order_id LIMIT 1 FOR UPDATE;
+
 -- order_add: a new order
 INSERT INTO work_order (order_id, number, port, station, family, priority, state, source, what, why, bring, checks, onset_at, opened_at,
     respond_by, safe_by, restore_by, state_since)

@@ -9,6 +9,7 @@ import pytest
 
 from control import credits, desk
 from control.queries import NotThereError
+from control.reports import report
 from control.settings import ControlSettings
 from control.take import take
 from control.watch import look
@@ -180,6 +181,72 @@ def test_a_port_that_control_did_not_switch_off_is_left_alone(order, press, tabl
     press(order, S.RESOLVED, finding=FOUND)
 
     assert "available" not in [c["name"] for c in table("command", station)]
+
+
+NOT_REPAIRED = Finding(found=True, family="contactor")
+
+
+@pytest.fixture
+def danger(station, alerts, taken, table, conn):
+    """The number of an order about a welded contactor; its port is out of service."""
+    taken(alerts.said(f"{station}/1", "contactor"))
+    conn.execute("UPDATE command SET state = 'accepted' WHERE station = %s", (station,))
+    return table("work_order", station)[0]["number"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "after"),
+    [
+        ("pending", [("available", "withdrawn")]),
+        ("accepted", [("available", "accepted"), ("unavailable", "pending")]),
+        ("sent", [("available", "sent"), ("unavailable", "pending")]),
+    ],
+)
+def test_a_dangerous_port_that_was_not_repaired_is_out_of_service_again(
+    danger, press, table, station, conn, sent, after
+):
+    press(danger, S.RESOLVED, finding=NOT_REPAIRED)
+    conn.execute("UPDATE command SET state = %s WHERE station = %s AND name = 'available'", (sent, station))
+    conn.execute("UPDATE command SET created_at = created_at - interval '1 h' WHERE station = %s", (station,))
+
+    press(danger, S.OPEN, reason="it still sticks")
+
+    found = [(c["name"], c["state"]) for c in table("command", station)]
+    assert found == [("unavailable", "accepted"), *after]
+    assert all(c["safety"] for c in table("command", station) if c["name"] == "unavailable")
+
+
+def test_an_alert_of_danger_that_joins_an_order_by_hand_takes_the_port_out_of_service(
+    station, alerts, taken, table, conn, settings, now
+):
+    report(conn, settings, f"{station}/1", "damage", "sparks", now - timedelta(minutes=30))
+    (incident,) = table("incident", station)
+    with conn.transaction():
+        desk.order_by_hand(conn, settings, incident["incident_id"], "user:anna", now - timedelta(minutes=20))
+    assert table("command", station) == []
+
+    taken(
+        alerts.said(f"{station}/1", incident["family"]),
+        alerts.said(f"{station}/1", incident["family"], revision=2, state="updated"),
+    )
+
+    assert [(c["name"], c["state"], c["safety"]) for c in table("command", station)] == [
+        ("unavailable", "pending", True)
+    ]
+
+
+def test_a_port_stays_out_of_service_while_another_order_is_about_a_danger(
+    danger, station, alerts, taken, table, press, conn
+):
+    taken(alerts.said(f"{station}/1", "isolation"))
+    conn.execute("UPDATE command SET state = 'accepted' WHERE station = %s", (station,))
+    other = next(o["number"] for o in table("work_order", station) if o["family"] == "isolation")
+
+    press(danger, S.RESOLVED, finding=NOT_REPAIRED)
+    assert [c["name"] for c in table("command", station)] == ["unavailable"] * 2
+
+    press(other, S.RESOLVED, finding=NOT_REPAIRED)
+    assert [c["name"] for c in table("command", station)] == ["unavailable"] * 2 + ["available"]
 
 
 def test_people_who_take_over_end_the_remote_attempt(station, alerts, taken, table, press):
