@@ -21,6 +21,8 @@ CURED_BY_RESET: Final = ("restarts", "reader_dead", "refuses")
 _PERCENT: Final = 50.0
 _DERATED_S: Final = 3_600.0
 _LONGEST_S: Final = 7 * 86_400.0
+_REMEMBERED_S: Final = 3_600.0
+"""How long after a command expired its answer is kept, for repeats that are late; in all at most a week."""
 
 
 def execute(fleet: "LiveFleet", station: str, payload: bytes) -> None:
@@ -35,10 +37,16 @@ def execute(fleet: "LiveFleet", station: str, payload: bytes) -> None:
         return
     if command.id not in fleet.answered:
         fleet.answered[command.id] = _done(fleet, index, command)
+        lasts = min(max(command.expires_at * 1000 - fleet.now, 0) + int(_REMEMBERED_S * US), int(_LONGEST_S * US))
+        fleet.at(fleet.now + lasts, partial(_forget, fleet, command.id))
     result, _, info = fleet.answered[command.id].partition(" ")
     mouth = fleet.mouths[index]
     at = fleet.instant(index)
     mouth.say(at, [command_result(at, command.port, command.id, result, info)])
+
+
+def _forget(fleet: "LiveFleet", command: str) -> None:
+    del fleet.answered[command]
 
 
 def _done(fleet: "LiveFleet", station: int, command: Command) -> str:
@@ -93,14 +101,19 @@ def _derate(fleet: "LiveFleet", ports: list[int], params: dict[str, Any]) -> str
     known = isinstance(percent, int | float) and isinstance(seconds, int | float)
     if not known or not 0 <= percent <= 100 or not 0 < seconds <= _LONGEST_S:
         return "rejected percent must be 0 to 100, seconds above 0 and at most a week"
+    until = fleet.now + int(seconds * US)
     for port in ports:
         fleet.moment.state.allowed[port] = percent / 100
-        fleet.at(fleet.now + int(seconds * US), partial(_allow, fleet, port))
+        fleet.derated[port] = until
+        fleet.at(until, partial(_allow, fleet, port, until))
     return "accepted"
 
 
-def _allow(fleet: "LiveFleet", port: int) -> None:
-    fleet.moment.state.allowed[port] = 1.0
+def _allow(fleet: "LiveFleet", port: int, until: int) -> None:
+    """A derating ends, unless another has taken its place."""
+    if fleet.derated.get(port) == until:
+        del fleet.derated[port]
+        fleet.moment.state.allowed[port] = 1.0
 
 
 def _set_availability(fleet: "LiveFleet", ports: list[int], available: bool) -> str:

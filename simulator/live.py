@@ -41,6 +41,7 @@ class LiveFleet:
         self.barred: dict[int, Fault] = {}
         self.closed: set[int] = set()
         self.answered: dict[str, str] = {}
+        self.derated: dict[int, int] = {}
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._entries = 0
         places = noise.keys(world.fleet.seed, "second", [s.station for s in world.fleet.stations])

@@ -132,6 +132,49 @@ def test_derate_lowers_what_is_offered_and_ends_by_itself(network):
     assert float(live.moment.state.power[port]) == pytest.approx(before, rel=0.1)
 
 
+def test_the_end_of_a_first_derating_does_not_lift_the_second(network):
+    live = network()
+    station = station_of(live)
+    port = next(i for i, p in enumerate(live.world.fleet.ports) if (p.station, p.number) == (station, 1))
+    live.hear(station, command("derate", 1, "a", 7200, percent=50, seconds=60))
+    live.advance(live.now + 30 * US)
+    live.hear(station, command("derate", 1, "b", 7200, percent=20, seconds=300))
+
+    live.advance(live.now + 200 * US)
+    assert live.moment.state.allowed[port] == pytest.approx(0.2)
+    live.advance(live.now + 110 * US)
+    assert live.moment.state.allowed[port] == 1
+
+
+def test_a_shorter_derating_takes_the_place_of_a_longer_one_for_good(network):
+    live = network()
+    station = station_of(live)
+    port = next(i for i, p in enumerate(live.world.fleet.ports) if (p.station, p.number) == (station, 1))
+    live.hear(station, command("derate", 1, "a", 7200, percent=50, seconds=200))
+    live.hear(station, command("derate", 1, "b", 7200, percent=20, seconds=60))
+    live.advance(live.now + 65 * US)
+    live.hear(station, command("derate", 1, "c", 7200, percent=30, seconds=3600))
+
+    live.advance(live.now + 180 * US)
+
+    assert live.moment.state.allowed[port] == pytest.approx(0.3)
+
+
+def test_answers_are_kept_until_an_hour_after_their_commands_expired_at_most_a_week(network):
+    live = network()
+    station = station_of(live)
+    for i in range(20):
+        live.hear(station, command("derate", 1, f"c{i}", 60, percent=50, seconds=1))
+    live.hear(station, command("trigger_status", 1, "a week", 1e9))
+
+    live.advance(live.now + 3_000 * US)
+    live.hear(station, command("derate", 1, "c3", 60, percent=50, seconds=1))
+    assert [a["result"] for a in answers(live.advance(live.now + 2 * US))][-1] == "accepted"
+    live.advance(live.now + 700 * US)
+
+    assert set(live.answered) == {"a week"}
+
+
 def test_a_reset_mends_what_is_software_and_its_label_ends(network):
     fleet = generate(60, seed=3)
     port = next(
