@@ -15,9 +15,30 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_link_of_a_page_leads_somewhere(page):
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+    links = re.findall(r"""(?:\]\(|src=")(?!https?:|#)([^)#"]+)""", page.read_text("utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_and_picture_is_reached_from_another_page():
+    reached = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"""(?:\]\(|src=")(?!https?:|#)([^)#"]+)""", page.read_text("utf-8"))
+    }
+    there = {*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.png")}
+
+    assert sorted(str(path) for path in there - reached) == []
+
+
+def test_every_decision_is_listed_under_its_title():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    titles = {
+        path.name: path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        for path in (ROOT / "docs" / "adr").glob("*.md")
+    }
+
+    assert [name for name, title in titles.items() if f"- [{title}](adr/{name})" not in page] == []
 
 
 def test_every_command_and_option_has_a_help_text():
