@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from chargewell.bench.chargers.cases import CREEPING_DAYS, KINDS, STATED, SUDDEN_DAYS, draw, kind_of
+from chargewell.bench.chargers.cases import CREEPING_DAYS, KINDS, MODES, STATED, SUDDEN_DAYS, draw, kind_of
 from chargewell.bench.chargers.command import RATE, Result, table, tuned_level
-from chargewell.bench.chargers.report import show
+from chargewell.bench.chargers.report import kinds, show
 from chargewell.bench.chargers.watch import failing, healthy
 from chargewell.bench.chargers.worlds import DAY_US, JUDGING, TUNING, upset
 from models.anomaly.detector import detectors
-from models.evaluation.modes import judge, named_share, share
+from models.evaluation.modes import Case, judge, named_share, share
 from models.evaluation.rivals import follow_all, limits, told
 from simulator.fleet import generate
 from simulator.variants import VARIANTS
@@ -98,6 +98,17 @@ def test_every_kind_is_a_variant_of_the_simulator_and_every_port_kind_finds_its_
     assert {k.variant for k in KINDS} <= set(VARIANTS)
     assert kind_of("derated", "ac").promised is False
     assert kind_of("derated", "dc").name == "derated (dc)"
+
+
+def test_every_failure_mode_has_a_name_and_the_table_tells_it():
+    cases = [Case(k.name, "x", f"S{i}/1", 0, DAY_US, 1.0, False, k.promised) for i, k in enumerate(KINDS)]
+    out = io.StringIO()
+    Console(file=out, width=120).print(kinds(judge(cases, [], 1)))
+
+    assert set(MODES) == {k.mode for k in KINDS} == set(range(1, 18))
+    rows = out.getvalue().splitlines()
+    for kind in KINDS:
+        assert any(kind.name in row and f" {kind.mode} {MODES[kind.mode]} " in row for row in rows), kind
 
 
 def test_tuning_and_judging_share_neither_seed_nor_physics():

@@ -22,9 +22,31 @@ CREEPING_DAYS: Final = (6.0, 16.0)
 _LEAST_LEARNING_DAYS: Final = 14.0
 
 
+MODES: Final = {
+    1: "worn contact",
+    2: "welded contactor",
+    3: "slow contactor",
+    4: "cooling",
+    5: "lost power module",
+    6: "isolation",
+    7: "leakage current",
+    8: "control pilot",
+    9: "connector lock",
+    10: "temperature sensor",
+    11: "supply",
+    12: "link",
+    13: "controller",
+    14: "card reader",
+    15: "meter",
+    16: "handshake",
+    17: "less than offered",
+}
+"""The failure modes that the benchmark covers, by number: what a technician would go for. A mode may strike in several ways (`KINDS`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way of failing in the benchmark: the number of its failure mode (docs/detection.md), how it may begin, and the
+    """One way of failing in the benchmark: the number of its failure mode (`MODES`), how it may begin, and the
     channels without which nothing shows it. `only` limits it to AC or DC; `promised`: it is counted against the targets."""
 
     variant: str

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
+from chargewell.bench.chargers.cases import KINDS, MODES
 from models.evaluation.modes import Judged, Outcome, middle, named_share, share
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def show(result: "Result", stated: float, seconds: float, console: Console) -> N
         f"world {result.trial}: {len(result.fleets)} fleets with faults over {result.fleets[0].port_days:,.0f} port-days each, a healthy "
         f"one under a heat wave, new vehicles and new firmware; {readings:,} readings in {seconds:.0f} s"
     )
-    for table in (_rivals(result, stated), _kinds(result.judged["operator"])):
+    for table in (_rivals(result, stated), kinds(result.judged["operator"])):
         console.print(table)
 
 
@@ -48,15 +49,18 @@ def _rivals(result: "Result", stated: float) -> Table:
     return table
 
 
-def _kinds(judged: Judged) -> Table:
+def kinds(judged: Judged) -> Table:
+    """Each kind of fault, with its failure mode, as it was found."""
     table = Table(title="The operator by kind of fault")
-    _columns(table, "fault", (*(f"-{min(b, 1):g}" for _, b in _BINS), "creep", "cause", "delay", "at", "lead"))
+    _columns(table, "fault", ("mode", *(f"-{min(b, 1):g}" for _, b in _BINS), "creep", "cause", "delay", "at", "lead"))
+    modes = {kind.name: f"{kind.mode} {MODES[kind.mode]}" for kind in KINDS}
+    table.columns[1].justify = "left"
     for kind in sorted(judged.kinds()):
         mine = judged.of(kind)
         sudden, creeping = [o for o in mine if not o.case.fails], [o for o in mine if o.case.fails]
         star = "" if mine[0].case.promised else " *"
         table.add_row(
-            kind + star, *(_counted(sudden, a, b) for a, b in _BINS), _counted(creeping), _percent(named_share(mine)),
+            kind + star, modes.get(kind, ""), *(_counted(sudden, a, b) for a, b in _BINS), _counted(creeping), _percent(named_share(mine)),
             _time(middle(o.delay_s for o in sudden)), _number(middle(o.level for o in creeping)), _time(middle(o.lead_s for o in creeping)),
         )  # fmt: skip
     table.caption = (
