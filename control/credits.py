@@ -10,7 +10,7 @@ from control.change_log import CREDITS, note, record
 from control.incidents import known_id
 from control.jobs import defer
 from control.messages import tell
-from control.queries import Connection, NotThereError, Row, one, row, run
+from control.queries import Connection, NotThereError, Row, one, row, rows, run
 from control.rules.credits import RULE, VERSION, Cut, Policy, Proposal, propose
 from control.settings import ControlSettings
 from schemas.alerts import Alert
@@ -22,21 +22,25 @@ class CreditError(ValueError):
 
 
 def consider(conn: Connection, settings: ControlSettings, alert: Alert, incident_id: UUID, now: datetime) -> Row | None:
-    """The credit for the session that this alert says was cut, if it gets one and had none; a note where it gets none."""
+    """The credit for the session that this alert says was cut, if it gets one and had none; a note where it gets none.
+
+    The alert is in the inbox. A session whose key changed is looked for under all keys that the alert gave it.
+    """
     try:
         cut = Cut.model_validate(alert.evidence)
     except ValidationError as error:
         _skip(conn, incident_id, alert, f"the alert's evidence is not complete ({error.errors()[0]['loc'][0]})")
         return None
     once = {"port": alert.port, "session_key": cut.session_key, "rule": RULE, "rule_version": VERSION}
-    if row(conn, "credit_known", **once) is not None:
+    keys = _keys(conn, alert)
+    if row(conn, "credit_known", session_keys=keys, **once) is not None:
         return None
     found = row(conn, "prices_of", at=cut.started_at, port=alert.port, station=alert.station)
     if found is None:
         _skip(conn, incident_id, alert, "no tariff was in force")
         return None
     prices = Prices.model_validate(found)
-    proposal = propose(cut, alert.port, prices, _policy(settings), _already(conn, alert.port, cut, prices))
+    proposal = propose(cut, alert.port, prices, _policy(settings), _already(conn, alert.port, keys, prices))
     if proposal is None:
         _skip(conn, incident_id, alert, "the session has no fee to waive")
         return None
@@ -48,8 +52,8 @@ def reconsider(conn: Connection, alert: Alert, now: datetime) -> None:
 
     One that was approved stays: what a driver was promised is not taken back by a machine.
     """
-    session = alert.evidence.get("session_key")
-    found = row(conn, "credit_waiting", port=alert.port, session_key=session, rule=RULE, rule_version=VERSION)
+    which = {"port": alert.port, "session_keys": _keys(conn, alert), "rule": RULE, "rule_version": VERSION}
+    found = row(conn, "credit_waiting", **which)
     if found is not None:
         because = "the charger did not cut the session after all"
         run(conn, "credit_decide", credit_id=found["credit_id"], state="rejected", at=now, by=CREDITS, because=because)
@@ -61,8 +65,12 @@ def _policy(settings: ControlSettings) -> Policy:
     return Policy(settings.goodwill_percent, settings.approve_up_to)
 
 
-def _already(conn: Connection, port: str, cut: Cut, prices: Prices) -> Amount:
-    had = one(conn, "credited", port=port, session_key=cut.session_key, currency=prices.currency)
+def _keys(conn: Connection, alert: Alert) -> list[str]:
+    return [found["session_key"] for found in rows(conn, "session_keys", alert_id=alert.id)]
+
+
+def _already(conn: Connection, port: str, keys: list[str], prices: Prices) -> Amount:
+    had = one(conn, "credited", port=port, session_keys=keys, currency=prices.currency)
     return Amount(Money(had["net"], prices.currency), Money(had["tax"], prices.currency))
 
 

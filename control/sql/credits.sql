@@ -8,12 +8,17 @@ WHERE t.valid_from <= %(at)s AND (t.valid_to IS NULL OR t.valid_to > %(at)s)
         (SELECT s.site FROM station s WHERE s.station = %(station)s)))))
 ORDER BY t.port IS NULL, t.site IS NULL, t.valid_from DESC, t.tariff LIMIT 1;
 
+-- session_keys: the keys under which an alert spoke of its session; the key changes when an end was known before its start
+SELECT DISTINCT body->'evidence'->>'session_key' AS session_key FROM inbox
+WHERE alert_id = %(alert_id)s AND body->'evidence'->>'session_key' IS NOT NULL;
+
 -- credited: what a session was credited so far
 SELECT coalesce(sum(net_minor), 0)::bigint AS net, coalesce(sum(tax_minor), 0)::bigint AS tax FROM credit
-WHERE port = %(port)s AND session_key = %(session_key)s AND currency = %(currency)s AND state <> 'rejected';
+WHERE port = %(port)s AND session_key = ANY(%(session_keys)s) AND currency = %(currency)s AND state <> 'rejected';
 
 -- credit_known: whether a rule has spoken about a session already
-SELECT 1 AS known FROM credit WHERE port = %(port)s AND session_key = %(session_key)s AND rule = %(rule)s AND rule_version = %(rule_version)s;
+SELECT 1 AS known FROM credit
+WHERE port = %(port)s AND session_key = ANY(%(session_keys)s) AND rule = %(rule)s AND rule_version = %(rule_version)s;
 
 -- credit_add: a credit, once a session, rule and version
 INSERT INTO credit (credit_id, port, session_key, rule, rule_version, incident_id, tariff, currency, net_minor, tax_minor,
@@ -46,5 +51,5 @@ WHERE c.credit_id = %(credit_id)s AND (%(sites)s::text[] IS NULL OR s.site = ANY
 SELECT * FROM credit WHERE incident_id = %(incident_id)s ORDER BY proposed_at, credit_id;
 
 -- credit_waiting: the credit of a session that waits for a person, locked
-SELECT * FROM credit WHERE port = %(port)s AND session_key = %(session_key)s AND rule = %(rule)s AND rule_version = %(rule_version)s
-  AND state = 'proposed' FOR UPDATE;
+SELECT * FROM credit
+WHERE port = %(port)s AND session_key = ANY(%(session_keys)s) AND rule = %(rule)s AND rule_version = %(rule_version)s AND state = 'proposed' FOR UPDATE;

@@ -338,6 +338,25 @@ def test_one_session_is_credited_once_whoever_says_that_it_was_cut(station, aler
     assert len(table("credit", station)) == 1
 
 
+def test_a_session_whose_key_changes_is_credited_once(station, alerts, taken, table):
+    taken(
+        alerts.cut(f"{station}/1", evidence={"session_key": "at:2026-03-01T11:25:00Z"}),
+        alerts.cut(f"{station}/1", revision=2, state="updated"),
+        alerts.cut(f"{station}/1", revision=3, state="updated", evidence={"energy_wh": 99_000.0}),
+    )
+
+    assert [c["session_key"] for c in table("credit", station)] == ["at:2026-03-01T11:25:00Z"]
+
+
+def test_a_credit_that_waits_is_taken_back_though_the_key_of_its_session_changed(large, station, alerts, taken, table):
+    taken(
+        alerts.cut(f"{station}/1", revision=2, state="updated", evidence={"session_key": "4712"}),
+        alerts.cut(f"{station}/1", revision=3, state="cleared", evidence={"session_key": "4712"}),
+    )
+
+    assert [c["state"] for c in table("credit", station)] == ["rejected"]
+
+
 def test_without_a_tariff_there_is_no_credit_and_a_note_says_so(station, alerts, taken, table, conn):
     conn.execute("UPDATE tariff SET valid_to = '2020-02-01' WHERE tariff = %s", (f"tariff-{station}",))
     taken(alerts.cut(f"{station}/1"))
