@@ -250,7 +250,9 @@ def test_the_image_is_built_from_what_is_in_its_context(root):
     folders = packages["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
     assert ignore[0] == "*"
-    assert [f for f in [*folders, "pyproject.toml", "README.md", "LICENSE", "requirements.lock"] if f"!{f}" not in ignore] == []
+    assert [
+        f for f in [*folders, "pyproject.toml", "README.md", "LICENSE", "requirements.lock"] if f"!{f}" not in ignore
+    ] == []
     for source in re.findall(r"(?m)^COPY (?!--from)(\S+(?: \S+)*) \S+$", docker):
         for one in source.split():
             assert (root / one).exists(), one
