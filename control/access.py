@@ -83,6 +83,9 @@ ROLES: Final[dict[str, frozenset[Role]]] = {
 }
 """Who may call what; an admin may all. What a person sees there is limited to its sites besides."""
 
+_WHOLE_NETWORK: Final = frozenset({"GET /v1/health", "GET /v1/metrics"})
+"""Figures of all sites together: not for people who see only some."""
+
 _UNLIMITED: Final = frozenset({"GET /static/{name}"})
 _READING: Final = frozenset({"GET", "HEAD"})
 
@@ -122,6 +125,8 @@ async def guard(request: Request) -> None:
         raise HTTPException(403, f"this needs one of the roles {', '.join(sorted(ROLES.get(key, _ADMIN)))}")
     if ROLES[key] == _ADMIN and who.sites is not None:
         raise HTTPException(403, "this needs an admin of all sites")
+    if key in _WHOLE_NETWORK and who.sites is not None:
+        raise HTTPException(403, "this is about the whole network: it needs somebody who sees all sites")
     if request.method not in _READING and not _bearer(request):
         await check_form(request)
 

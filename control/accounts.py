@@ -45,6 +45,11 @@ class Person:
         return Role.ADMIN in self.roles or not self.roles.isdisjoint(roles)
 
     @property
+    def sees_credits(self) -> bool:
+        """Whether it is told of drivers' money."""
+        return self.may(Role.OPERATOR, Role.BILLING)
+
+    @property
     def site_list(self) -> list[str] | None:
         """`sites` as a query parameter."""
         return None if self.sites is None else list(self.sites)

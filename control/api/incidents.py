@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from control import incidents
+from control.accounts import Person
 from control.api.errors import missing
 from control.api.models import CreditOut, IncidentDetail, IncidentOut, NoteOut, OrderOut, TextIn
 from control.commands import lock_station
@@ -23,6 +24,17 @@ def visible(conn: Connection, who: Who, incident_id: UUID) -> Row:
     if found is None:
         raise missing("incident")
     return found
+
+
+def story_of(conn: Connection, who: Person, incident: Row) -> list[Row]:
+    """What was said about an incident and its order, as far as the person may see it."""
+    which = {"incident_id": incident["incident_id"], "order_id": incident["order_id"]}
+    return rows(conn, "notes_of_incident", credits=who.sees_credits, **which)
+
+
+def credits_of(conn: Connection, who: Person, incident_id: UUID) -> list[Row]:
+    """The credits that rest on an incident; none for a person who may not see credits."""
+    return rows(conn, "credits_of_incident", incident_id=incident_id) if who.sees_credits else []
 
 
 @router.get("/v1/incidents")
@@ -43,10 +55,9 @@ def list_incidents(
 
 @router.get("/v1/incidents/{incident_id}")
 def show_incident(conn: Conn, who: Who, incident_id: UUID) -> IncidentDetail:
-    """One incident with its story."""
+    """One incident with its story; with its credits for those who may see credits."""
     found = visible(conn, who, incident_id)
-    story = rows(conn, "notes_of_incident", incident_id=incident_id, order_id=found["order_id"])
-    credits = rows(conn, "credits_of_incident", incident_id=incident_id)
+    story, credits = story_of(conn, who, found), credits_of(conn, who, incident_id)
     return IncidentDetail.model_validate(
         found
         | {

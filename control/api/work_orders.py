@@ -1,6 +1,7 @@
 """Work orders by API."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 
@@ -22,6 +23,11 @@ def visible(conn: Connection, who: Person, number: str) -> Row:
     if found is None:
         raise missing("work order")
     return found
+
+
+def story_of(conn: Connection, who: Person, order_id: UUID) -> list[Row]:
+    """What was said about an order and its incidents, as far as the person may see it."""
+    return rows(conn, "notes_of_order", order_id=order_id, credits=who.sees_credits)
 
 
 def steps_of(who: Person, order: Row) -> list[Step]:
@@ -52,7 +58,7 @@ def show_order(conn: Conn, who: Who, number: str) -> OrderDetail:
     return OrderDetail.model_validate(
         order
         | {
-            "notes": [NoteOut.model_validate(r) for r in rows(conn, "notes_of_order", order_id=key)],
+            "notes": [NoteOut.model_validate(r) for r in story_of(conn, who, key)],
             "commands": [CommandOut.model_validate(r) for r in rows(conn, "commands_of_order", order_id=key)],
             "findings": [FindingOut.model_validate(r) for r in rows(conn, "findings_of", order_id=key)],
             "steps": [StepOut(to=s.to, label=s.label, needs=s.needs) for s in steps_of(who, order)],

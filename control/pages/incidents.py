@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
 from control import incidents
-from control.api.incidents import visible
+from control.api.incidents import credits_of, story_of, visible
 from control.api.models import Words
 from control.commands import lock_station
 from control.context import Conn, Ctx, Who
@@ -50,7 +50,6 @@ def list_page(
 def detail_page(request: Request, ctx: Ctx, conn: Conn, who: Who, incident_id: UUID) -> Response:
     """One incident with its chart and its story."""
     incident = visible(conn, who, incident_id)
-    story = rows(conn, "notes_of_incident", incident_id=incident_id, order_id=incident["order_id"])
     alerts = incidents.alerts_of(conn, incident_id)
     return page(
         request,
@@ -59,10 +58,10 @@ def detail_page(request: Request, ctx: Ctx, conn: Conn, who: Who, incident_id: U
         conn=conn,
         zone=incident["time_zone"],
         incident=incident,
-        story=list(reversed(story)),
+        story=list(reversed(story_of(conn, who, incident))),
         alerts=sorted(alerts, key=lambda a: a.raised_at),
         charts=_charts(conn, incident, alerts, ctx.clock()),
-        credits=rows(conn, "credits_of_incident", incident_id=incident_id),
+        credits=credits_of(conn, who, incident_id),
         commands=rows(conn, "commands_of_order", order_id=incident["order_id"]) if incident["order_id"] else [],
         desk=who.may(Role.OPERATOR),
     )

@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 from control.api.errors import as_http
-from control.api.work_orders import steps_of, visible
+from control.api.work_orders import steps_of, story_of, visible
 from control.context import Conn, Ctx, Who
 from control.desk import NotAllowedError, press, say
 from control.pages.render import flash, page
@@ -52,7 +52,7 @@ def detail_page(request: Request, ctx: Ctx, conn: Conn, who: Who, number: str) -
         main=[s for s in steps if s.to in _MAIN and s.needs is None],
         finding=next((s for s in steps if s.needs == "finding"), None),
         more=[s for s in steps if s.to not in _MAIN],
-        story=list(reversed(rows(conn, "notes_of_order", order_id=key))),
+        story=list(reversed(story_of(conn, who, key))),
         commands=rows(conn, "commands_of_order", order_id=key),
         findings=rows(conn, "findings_of", order_id=key),
         incidents=rows(conn, "incidents_of_order", order_id=key),

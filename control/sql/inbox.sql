@@ -34,13 +34,16 @@ SELECT change_no, at, actor, action, reason, data FROM change_log WHERE kind = %
 INSERT INTO note (incident_id, order_id, at, actor, kind, text, data)
 VALUES (%(incident_id)s, %(order_id)s, %(at)s, %(actor)s, %(kind)s, %(text)s, %(data)s);
 
--- notes_of_incident: all that was said about an incident and its order
+-- notes_of_incident: all that was said about an incident and its order; of credits only with `credits`
 SELECT note_no, at, recorded_at, actor, kind, text, data FROM note
-WHERE incident_id = %(incident_id)s OR (order_id = %(order_id)s AND incident_id IS NULL) ORDER BY note_no;
+WHERE (incident_id = %(incident_id)s OR (order_id = %(order_id)s AND incident_id IS NULL)) AND (%(credits)s OR kind <> 'credit')
+ORDER BY note_no;
 
--- notes_of_order: all that was said about an order and its incidents
+-- notes_of_order: all that was said about an order and its incidents; of credits only with `credits`
 SELECT note_no, at, recorded_at, actor, kind, text, data FROM note
-WHERE order_id = %(order_id)s OR incident_id IN (SELECT incident_id FROM incident WHERE order_id = %(order_id)s) ORDER BY note_no;
+WHERE (order_id = %(order_id)s OR incident_id IN (SELECT incident_id FROM incident WHERE order_id = %(order_id)s))
+  AND (%(credits)s OR kind <> 'credit')
+ORDER BY note_no;
 
 -- change_visible: whether a subject of the change log is at one of the sites
 SELECT 1 AS visible FROM (

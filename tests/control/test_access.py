@@ -171,6 +171,29 @@ def test_lists_hold_only_what_is_at_ones_sites(elsewhere, station, alerts, taken
     assert {row["port"].rpartition("/")[0] for row in here.get(path).json()} == {station}
 
 
+@pytest.mark.parametrize("path", ["/v1/health", "/v1/metrics"])
+def test_figures_of_the_whole_network_are_not_for_people_of_some_sites(elsewhere, path):
+    answer = elsewhere[1].get(path)
+
+    assert answer.status_code == 403
+    assert "whole network" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("role", sorted(Role))
+def test_credits_are_seen_only_by_those_who_may(site, station, alerts, taken, table, role):
+    taken(alerts.cut(f"{station}/1"))
+    incident, order = table("incident", station)[0]["incident_id"], table("work_order", station)[0]["number"]
+    client, sees = site.client(token=site.token(role)), role in {Role.OPERATOR, Role.BILLING, Role.ADMIN}
+
+    shown = [client.get(f"/v1{path}").json() for path in (f"/incidents/{incident}", f"/work_orders/{order}")]
+    pages = [client.get(path).text for path in (f"/incidents/{incident}", f"/orders/{order}")]
+
+    assert bool(shown[0]["credits"]) == sees
+    assert [any(note["kind"] == "credit" for note in body["notes"]) for body in shown] == [sees, sees]
+    assert ["Credit of" in page for page in pages] == [sees, sees]
+    assert ("session fee" in pages[0]) == sees
+
+
 def test_an_admin_of_some_sites_makes_no_accounts(elsewhere):
     _, here = elsewhere
 
