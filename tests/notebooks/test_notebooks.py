@@ -77,3 +77,11 @@ def test_every_notebook_has_its_line_in_the_folders_page(notebooks):
     page = (notebooks[0].parent / "README.md").read_text("utf-8")
 
     assert [path.name for path in notebooks if path.name not in page] == []
+
+
+def test_every_notebook_begins_with_its_one_title(notebooks):
+    for path in notebooks:
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        firsts = ["".join(cell["source"]).splitlines()[0] for cell in cells if cell["cell_type"] == "markdown"]
+        assert firsts[0].startswith("# "), f"{path.name}: {firsts[0]!r}"
+        assert [line for line in firsts[1:] if line.startswith("# ")] == [], path.name
