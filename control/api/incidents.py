@@ -49,7 +49,8 @@ def list_incidents(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> list[IncidentOut]:
     """Incidents, the open and urgent ones first. Historic ones only if asked for."""
-    which = {"state": state, "family": family, "station": station, "history": history, "limit": limit, "offset": offset}
+    which = {"state": state, "family": family, "station": station, "limit": limit, "offset": offset}
+    which |= {"history": None if history else False}
     return [IncidentOut.model_validate(r) for r in rows(conn, "incidents_list", sites=who.site_list, **which)]
 
 

@@ -41,8 +41,6 @@ def list_page(
         "station": None,
     }
     found = rows(conn, "incidents_list", sites=who.site_list, limit=SHOWN, offset=0, **which)
-    if show == "history":
-        found = [incident for incident in found if incident["history"]]
     return page(request, ctx, "incidents.html", conn=conn, incidents=found, show=show)
 
 

@@ -33,14 +33,14 @@ SELECT * FROM incident WHERE order_id = %(order_id)s AND state = 'open' ORDER BY
 -- incidents_of_order: incidents that an order is about
 SELECT * FROM incident WHERE order_id = %(order_id)s ORDER BY opened_at;
 
--- incidents_list: incidents, the open and urgent ones first
+-- incidents_list: incidents, the open and urgent ones first; `history`: only historic ones, false: none, null: both
 SELECT i.*, s.site, t.name AS site_name, w.number, w.state AS order_state
 FROM incident i LEFT JOIN station s USING (station) LEFT JOIN site t ON t.site = s.site LEFT JOIN work_order w USING (order_id)
 WHERE (%(sites)s::text[] IS NULL OR s.site = ANY(%(sites)s))
   AND (%(state)s::text IS NULL OR i.state = %(state)s)
   AND (%(family)s::text IS NULL OR i.family = %(family)s)
   AND (%(station)s::text IS NULL OR i.station = %(station)s)
-  AND (%(history)s OR NOT i.history)
+  AND (%(history)s::boolean IS NULL OR i.history = %(history)s)
 ORDER BY i.state = 'closed', CASE WHEN i.state = 'open' THEN i.severity END, coalesce(i.closed_at, i.opened_at) DESC, i.incident_id
 LIMIT %(limit)s OFFSET %(offset)s;
 

@@ -75,14 +75,15 @@ UPDATE work_order SET state = %(state)s, state_since = %(at)s,
     ended_because = CASE WHEN %(state)s IN ('resolved', 'verified', 'cancelled') THEN %(reason)s END
 WHERE order_id = %(order_id)s RETURNING *;
 
--- orders_list: orders, the active and most pressing first
+-- orders_list: orders, the active and most pressing first, then those that ended, the last first
 SELECT w.*, s.site, t.name AS site_name
 FROM work_order w LEFT JOIN station s USING (station) LEFT JOIN site t ON t.site = s.site
+CROSS JOIN LATERAL (SELECT w.state IN ('resolved', 'verified', 'cancelled')) AS e (ended)
 WHERE (%(sites)s::text[] IS NULL OR s.site = ANY(%(sites)s))
   AND (%(states)s::text[] IS NULL OR w.state = ANY(%(states)s))
   AND (%(assignee)s::text IS NULL OR w.assignee = %(assignee)s)
   AND (%(station)s::text IS NULL OR w.station = %(station)s)
-ORDER BY w.state IN ('resolved', 'verified', 'cancelled'), w.priority, w.restore_by, w.number
+ORDER BY e.ended, CASE WHEN e.ended THEN w.state_since END DESC, w.priority, w.restore_by, w.number
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- order_show: one order with its site

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from control import accounts
 from control.pages import charts, series
+from control.pages import incidents as incident_pages
 from control.pages.charts import Mark, chart, strip
 from control.pages.render import Clock
 from control.pages.series import Series
@@ -180,6 +181,48 @@ def test_an_incident_shows_its_reason_its_chart_its_order_and_its_story(
                                   "/orders?show=done", "/credits", "/ports", "/ports?find=T-", "/status"])  # fmt: skip
 def test_every_list_has_its_page(desk, path):
     assert desk.get(path).status_code == 200
+
+
+@pytest.mark.integration
+def test_history_is_found_behind_any_number_of_newer_incidents(desk, conn, station, alerts, taken, table, monkeypatch):
+    old = NOON - timedelta(days=9)
+    taken(alerts.said(f"{station}/1", onset=old), alerts.said(f"{station}/1"), alerts.said(f"{station}/2", "pilot"))
+    monkeypatch.setattr(incident_pages, "SHOWN", 1)
+    conn.execute("UPDATE incident SET closed_at = %s WHERE history AND station = %s", (NOON + timedelta(1), station))
+    (historic,) = (i for i in table("incident", station) if i["history"])
+    live = [i for i in table("incident", station) if not i["history"]]
+
+    page = desk.get("/incidents?show=history").text
+
+    assert str(historic["incident_id"]) in page
+    assert not any(str(i["incident_id"]) in page for i in live)
+    listed = {
+        history: {i["incident_id"] for i in desk.get(f"/v1/incidents?station={station}&history={history}").json()}
+        for history in ("true", "false")
+    }
+    assert listed["false"] == {str(i["incident_id"]) for i in live}
+    assert listed["true"] == listed["false"] | {str(historic["incident_id"])}
+
+
+@pytest.mark.integration
+def test_of_orders_that_ended_the_last_comes_first_and_of_active_ones_the_most_pressing(
+    desk, conn, station, alerts, taken
+):
+    taken(*(alerts.said(f"{station}/{n}", family) for n in (1, 2) for family in ("cooling", "pilot")))
+    numbers = [
+        n for (n,) in conn.execute("SELECT number FROM work_order WHERE station = %s ORDER BY number", (station,))
+    ]
+    for number, state, priority, hours in zip(
+        numbers, ("verified", "cancelled", "open", "open"), ("P1", "P4", "P3", "P2"), (1, 2, 3, 4), strict=True
+    ):
+        conn.execute(
+            "UPDATE work_order SET state = %s, priority = %s, state_since = %s WHERE number = %s",
+            (state, priority, NOON + timedelta(hours=hours), number),
+        )
+
+    listed = [order["number"] for order in desk.get(f"/v1/work_orders?station={station}").json()]
+
+    assert listed == [numbers[n] for n in (3, 2, 1, 0)]
 
 
 @pytest.mark.integration
