@@ -127,15 +127,20 @@ def verify(conn: Connection, settings: ControlSettings, number: str, session_key
 
 
 def order_by_hand(conn: Connection, settings: ControlSettings, incident_id: object, actor: str, now: datetime) -> Row:
-    """An order that a person wants for an incident; the one that is active already if there is one."""
+    """An order that a person wants for an incident; the one that is active already if there is one.
+
+    An incident that is over has nothing new to say to an active order: it is linked and the order stays as it is.
+    """
     known = row(conn, "incident_station", incident_id=incident_id)
     if known is None:
         raise NotThereError(f"there is no incident {incident_id}")
     lock_station(conn, known["station"])
     incident = one(conn, "incident_of_id", incident_id=incident_id)
-    order, _ = open_for(conn, settings, incident, catalogue()[incident["family"]], actor, now)
-    incidents.link(conn, incident, order["order_id"])
-    return order
+    active = row(conn, "order_active_of", port=incident["port"], family=incident["family"])
+    if active is None or incident["state"] == "open":
+        active, _ = open_for(conn, settings, incident, catalogue()[incident["family"]], actor, now)
+    incidents.link(conn, incident, active["order_id"])
+    return active
 
 
 def say(conn: Connection, number: str, actor: str, text: str, now: datetime) -> None:

@@ -289,6 +289,30 @@ def test_an_order_by_hand_is_one_for_the_incident(station, alerts, taken, table,
     assert (made["source"], made["state"]) == ("manual", "open")
 
 
+@pytest.mark.parametrize("history", [True, False])
+def test_an_incident_that_is_over_leaves_the_active_order_as_it_is(
+    station, alerts, taken, table, conn, settings, now, history
+):
+    onset = now - (timedelta(days=3) if history else timedelta(minutes=30))
+    taken(
+        alerts.said(f"{station}/1", onset=onset, text="long ago", severity="P1"),
+        alerts.said(f"{station}/1", onset=onset, text="long ago", severity="P1", revision=2, state="cleared"),
+    )
+    old = table("incident", station)[0]
+    conn.execute("UPDATE work_order SET state = 'verified' WHERE station = %s", (station,))
+    taken(alerts.said(f"{station}/1"))
+    conn.execute("UPDATE work_order SET cleared_at = %s WHERE station = %s", (now, station))
+    (active,) = (order for order in table("work_order", station) if order["state"] != "verified")
+
+    with conn.transaction():
+        made = desk.order_by_hand(conn, settings, old["incident_id"], "user:anna", now)
+
+    assert made["order_id"] == active["order_id"]
+    assert active in table("work_order", station)
+    linked = {i["incident_id"]: i["order_id"] for i in table("incident", station)}
+    assert linked[old["incident_id"]] == active["order_id"]
+
+
 # -- credits ------------------------------------------------------------------------------------------------------------
 
 
