@@ -66,13 +66,15 @@ def _cleared(
     verdict = on_clear(state, family, summary, remedied=ladder.was_remedied(conn, order))
     if verdict == "mark":
         mark_cleared(conn, order, over, now)
+        if state is OrderState.REMOTE_ATTEMPT:
+            _go(conn, settings, order, OrderState.OPEN, "the alert cleared: nothing more is tried from afar", now)
     elif verdict == "resolve":
-        _end(conn, settings, order, OrderState.RESOLVED, "mended from afar: the alert cleared after a remedy", now)
+        _go(conn, settings, order, OrderState.RESOLVED, "mended from afar: the alert cleared after a remedy", now)
     else:
-        _end(conn, settings, order, OrderState.CANCELLED, "the alert cleared by itself before anybody took it up", now)
+        _go(conn, settings, order, OrderState.CANCELLED, "the alert cleared by itself before anybody took it up", now)
 
 
-def _end(conn: Connection, settings: ControlSettings, order: Row, to: OrderState, reason: str, now: datetime) -> None:
+def _go(conn: Connection, settings: ControlSettings, order: Row, to: OrderState, reason: str, now: datetime) -> None:
     follow(conn, settings, move(conn, settings, order, to, INTAKE, now, reason=reason), INTAKE, now)
 
 
@@ -90,7 +92,7 @@ def incident_left(
         return
     order = locked(conn, incident["order_id"])
     if OrderState(order["state"]) in UNTOUCHED:
-        _end(conn, settings, order, OrderState.CANCELLED, because, now)
+        _go(conn, settings, order, OrderState.CANCELLED, because, now)
     elif OrderState(order["state"]) in ACTIVE:
         note(conn, INTAKE, "note", f"The alert is {because}", at=now, order=order["order_id"])
 

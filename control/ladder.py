@@ -144,8 +144,13 @@ def back_in_service(conn: Connection, settings: ControlSettings, order: Row, act
 
 
 def was_remedied(conn: Connection, order: Row) -> bool:
-    """Whether a station accepted a fix for this order."""
-    return any(command["state"] == "accepted" for command in _fixes(conn, order))
+    """Whether a station accepted a fix for this order that was not judged in vain: the last of a remote attempt that goes on."""
+    fixes = _fixes(conn, order)
+    if order["state"] != OrderState.REMOTE_ATTEMPT or not fixes:
+        return False
+    last = fixes[-1]
+    tried_now = last["created_at"] >= order["state_since"]
+    return tried_now and last["state"] == "accepted" and not REMEDIES[last["name"]].asks
 
 
 def lock_command(conn: Connection, command_id: object) -> Row:

@@ -42,7 +42,7 @@ OnClear = Literal["cancel", "resolve", "mark"]
 def on_clear(state: OrderState, family: FaultFamily, summary: Summary, *, remedied: bool) -> OnClear:
     """What to do with an active order once all its alerts are over.
 
-    `resolve`: a remedy was accepted before, so it was mended from afar. `cancel`: it came back by itself and nobody had
+    `resolve`: a remedy was accepted before and not judged in vain, so it was mended from afar. `cancel`: it came back by itself and nobody had
     taken it up. `mark`: everything else; an order that a person holds, a safety matter, and a hidden fault (which may
     only show under load) are not closed silently: the order says that the alert cleared, and people decide.
     """

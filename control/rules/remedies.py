@@ -16,20 +16,21 @@ from schemas.faults import FaultFamily
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """A command by the name it has on the wire. `interrupts`: it would end a running session; `resets`: it restarts the
-    whole station; `fixes`: it may end the fault, else it is a measure."""
+    whole station; `fixes`: it is tried to end the fault, else it is a measure; `asks`: it only asks, and mends nothing."""
 
     name: str
     title: str
     interrupts: bool = False
     resets: bool = False
     fixes: bool = True
+    asks: bool = False
     params: dict[str, int] = field(default_factory=dict)
 
 
 REMEDIES: Final[dict[str, Remedy]] = {
     r.name: r
     for r in (
-        Remedy("trigger_status", "Ask for its state"),
+        Remedy("trigger_status", "Ask for its state", asks=True),
         Remedy("soft_reset", "Soft reset", interrupts=True, resets=True),
         Remedy("hard_reset", "Hard reset", interrupts=True, resets=True),
         Remedy("unlock", "Unlock the connector", interrupts=True),

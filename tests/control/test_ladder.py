@@ -228,6 +228,48 @@ def test_an_accepted_remedy_that_helped_ends_the_order(
     assert table("work_order", station)[0]["state"] == "resolved"
 
 
+def test_a_fix_that_did_not_help_has_not_mended_what_ends_later(
+    controller, due_jobs, answer, table, station, clock, settings, conn, alerts
+):
+    for _ in range(2):
+        due_jobs()
+        answer("accepted")
+        clock.go(seconds=settings.verify_after_s)
+        due_jobs()
+    assert table("work_order", station)[0]["state"] == "open"
+
+    take(conn, settings, alerts.said(f"{station}/1", "controller", revision=2, state="cleared"), clock())
+
+    (order,) = table("work_order", station)
+    assert (order["state"], order["cleared_at"] is None) == ("open", False)
+
+
+def test_while_the_next_fix_is_tried_the_one_before_has_not_mended_it(
+    controller, due_jobs, answer, table, station, clock, settings, conn, alerts
+):
+    due_jobs()
+    answer("accepted")
+    clock.go(seconds=settings.verify_after_s)
+    due_jobs()
+    take(conn, settings, alerts.said(f"{station}/1", "controller", revision=2, state="cleared"), clock())
+
+    (order,) = table("work_order", station)
+    assert (order["state"], order["cleared_at"] is None) == ("open", False)
+    assert states(table, station) == [("soft_reset", "accepted"), ("hard_reset", "withdrawn")]
+
+
+def test_a_question_mends_nothing(due_jobs, answer, table, station, clock, settings, conn, alerts, now):
+    lost = {"kind": "silence", "source": "uptime"}
+    take(conn, settings, alerts.said(f"{station}/0", "communication", **lost), now)
+    due_jobs()
+    answer("accepted")
+    assert states(table, station) == [("trigger_status", "accepted")]
+
+    take(conn, settings, alerts.said(f"{station}/0", "communication", revision=2, state="cleared", **lost), clock())
+
+    assert table("work_order", station)[0]["state"] == "cancelled"
+
+
 def test_a_station_that_never_answers_is_given_up(controller, due_jobs, table, station, clock, settings, pool):
     due_jobs()
     clock.go(seconds=settings.command_ttl_s)
