@@ -33,7 +33,7 @@ def consider(conn: Connection, settings: ControlSettings, alert: Alert, incident
         return None
     once = {"port": alert.port, "session_key": cut.session_key, "rule": RULE, "rule_version": VERSION}
     keys = _keys(conn, alert)
-    if row(conn, "credit_known", session_keys=keys, **once) is not None:
+    if row(conn, "credit_known", session_keys=keys, by_rule=CREDITS, **once) is not None:
         return None
     found = row(conn, "prices_of", at=cut.started_at, port=alert.port, station=alert.station)
     if found is None:
@@ -50,7 +50,8 @@ def consider(conn: Connection, settings: ControlSettings, alert: Alert, incident
 def reconsider(conn: Connection, alert: Alert, now: datetime) -> None:
     """A session was not cut by the charger after all: a credit that still waits for a person is rejected with that reason.
 
-    One that was approved stays: what a driver was promised is not taken back by a machine.
+    One that was approved stays: what a driver was promised is not taken back by a machine. If the alert says again that the
+    charger cut it, the credit is proposed again.
     """
     which = {"port": alert.port, "session_keys": _keys(conn, alert), "rule": RULE, "rule_version": VERSION}
     found = row(conn, "credit_waiting", **which)
@@ -106,6 +107,7 @@ def _enter(
         decided_at=now if proposal.approved else None,
         decided_by=CREDITS if proposal.approved else None,
         decided_because="within the limit for credits without a person" if proposal.approved else None,
+        by_rule=CREDITS,
         **once,
     )
     if credit is None:

@@ -16,17 +16,24 @@ WHERE alert_id = %(alert_id)s AND body->'evidence'->>'session_key' IS NOT NULL;
 SELECT coalesce(sum(net_minor), 0)::bigint AS net, coalesce(sum(tax_minor), 0)::bigint AS tax FROM credit
 WHERE port = %(port)s AND session_key = ANY(%(session_keys)s) AND currency = %(currency)s AND state <> 'rejected';
 
--- credit_known: whether a rule has spoken about a session already
+-- credit_known: whether a rule has spoken about a session already, and did not take back itself what it proposed
 SELECT 1 AS known FROM credit
-WHERE port = %(port)s AND session_key = ANY(%(session_keys)s) AND rule = %(rule)s AND rule_version = %(rule_version)s;
+WHERE port = %(port)s AND session_key = ANY(%(session_keys)s) AND rule = %(rule)s AND rule_version = %(rule_version)s
+  AND NOT (state = 'rejected' AND decided_by = %(by_rule)s);
 
--- credit_add: a credit, once a session, rule and version
-INSERT INTO credit (credit_id, port, session_key, rule, rule_version, incident_id, tariff, currency, net_minor, tax_minor,
+-- credit_add: a credit, once a session, rule and version; one that the rule itself had taken back is made anew
+INSERT INTO credit AS c (credit_id, port, session_key, rule, rule_version, incident_id, tariff, currency, net_minor, tax_minor,
     charged_net_minor, charged_tax_minor, reason, state, proposed_at, decided_at, decided_by, decided_because)
 VALUES (%(credit_id)s, %(port)s, %(session_key)s, %(rule)s, %(rule_version)s, %(incident_id)s, %(tariff)s, %(currency)s, %(net_minor)s,
     %(tax_minor)s, %(charged_net_minor)s, %(charged_tax_minor)s, %(reason)s, %(state)s, %(proposed_at)s, %(decided_at)s, %(decided_by)s,
     %(decided_because)s)
-ON CONFLICT DO NOTHING RETURNING *;
+ON CONFLICT (port, session_key, rule, rule_version) DO UPDATE SET incident_id = excluded.incident_id, tariff = excluded.tariff,
+    currency = excluded.currency, net_minor = excluded.net_minor, tax_minor = excluded.tax_minor,
+    charged_net_minor = excluded.charged_net_minor, charged_tax_minor = excluded.charged_tax_minor, reason = excluded.reason,
+    state = excluded.state, proposed_at = excluded.proposed_at, decided_at = excluded.decided_at, decided_by = excluded.decided_by,
+    decided_because = excluded.decided_because
+WHERE c.state = 'rejected' AND c.decided_by = %(by_rule)s
+RETURNING *;
 
 -- credit_of_id: one credit, locked
 SELECT * FROM credit WHERE credit_id = %(credit_id)s FOR UPDATE;

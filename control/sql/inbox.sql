@@ -2,7 +2,7 @@
 SELECT pg_advisory_xact_lock(%(key)s);
 
 -- inbox_newest: the newest revision of an alert that was taken, and its incident
-SELECT revision, incident_id FROM inbox WHERE alert_id = %(alert_id)s ORDER BY revision DESC LIMIT 1;
+SELECT revision, incident_id, body->>'state' AS state FROM inbox WHERE alert_id = %(alert_id)s ORDER BY revision DESC LIMIT 1;
 
 -- inbox_add: mark a revision as taken
 INSERT INTO inbox (alert_id, revision, incident_id, subject, said_at, received_at, historic, body)

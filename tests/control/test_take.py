@@ -361,6 +361,49 @@ def test_a_session_that_was_not_cut_after_all_takes_its_waiting_credit_back(
     assert [c["state"] for c in table("credit", station)] == [left]
 
 
+@pytest.mark.parametrize("hours", [0, 5])
+@pytest.mark.parametrize(("limit", "state"), [("0", "proposed"), ("10", "approved")])
+def test_an_alert_that_comes_back_opens_a_new_incident_and_its_credit_again(
+    station, alerts, conn, now, table, limit, state, hours
+):
+    take(conn, ControlSettings(approve_up_to={"EUR": "0"}), alerts.cut(f"{station}/1"), now)
+    settings = ControlSettings(approve_up_to={"EUR": limit})
+    take(conn, settings, alerts.cut(f"{station}/1", revision=2, state="cleared"), now)
+    back = alerts.cut(f"{station}/1", revision=3, state="updated", evidence={"energy_wh": 9e3})
+    take(conn, settings, back, now + timedelta(hours=hours))
+
+    assert [i["state"] for i in table("incident", station)].count("open") == 1
+    assert len(table("incident", station)) == 2
+    (order,) = (o for o in table("work_order", station) if o["state"] not in ("resolved", "cancelled", "verified"))
+    assert order["cleared_at"] is None
+    (credit,) = table("credit", station)
+    assert (credit["state"], "9.00 kWh" in credit["reason"]) == (state, True)
+    (open_one,) = (i for i in table("incident", station) if i["state"] == "open")
+    assert credit["incident_id"] == open_one["incident_id"]
+
+
+def test_a_credit_that_a_person_rejected_stays_rejected_when_the_alert_comes_back(station, alerts, conn, now, table):
+    settings = ControlSettings(approve_up_to={"EUR": "0"})
+    take(conn, settings, alerts.cut(f"{station}/1"), now)
+    conn.execute(
+        "UPDATE credit SET state = 'rejected', decided_by = 'user:bea' WHERE port = %s RETURNING 1", (f"{station}/1",)
+    )
+    take(conn, settings, alerts.cut(f"{station}/1", revision=2, state="cleared"), now)
+    take(conn, settings, alerts.cut(f"{station}/1", revision=3, state="updated"), now)
+
+    assert [(c["state"], c["decided_by"]) for c in table("credit", station)] == [("rejected", "user:bea")]
+
+
+def test_an_incident_that_a_person_closed_is_not_opened_again_by_an_alert_that_goes_on(
+    station, alerts, taken, table, conn
+):
+    taken(alerts.said(f"{station}/1"))
+    conn.execute("UPDATE incident SET state = 'closed', closed_at = now() WHERE station = %s", (station,))
+    taken(alerts.said(f"{station}/1", revision=2, state="updated"))
+
+    assert [i["state"] for i in table("incident", station)] == ["closed"]
+
+
 def test_a_session_whose_alert_comes_already_cleared_gets_no_credit(station, alerts, taken, table):
     assert taken(alerts.cut(f"{station}/1", state="cleared")) == ["new"]
     assert table("credit", station) == []
