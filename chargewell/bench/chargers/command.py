@@ -25,7 +25,7 @@ RATE: Final = 0.1
 """Alerts about nothing per port and month that are allowed."""
 OWN_LEVELS: Final = {"cusum": 1.0, "mewma": 1.0, "half_space": 4.0}
 """Levels at which the rivals alarm by themselves."""
-LEVELS: Final = {"cusum": 4.0, "mewma": 18.0, "half_space": 13.5}
+LEVELS: Final = {"cusum": 4.0, "mewma": 11.5, "half_space": 13.5}
 """Levels at which they raise `RATE` on the fleets of the tuning world (`tuned_level`); 4.0 is where CUSUM is capped: it has none."""
 
 
