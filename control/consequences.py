@@ -5,7 +5,6 @@ from datetime import datetime
 from control import credits, incidents, ladder, site_outage
 from control.change_log import INTAKE, note
 from control.desk import follow
-from control.messages import tell
 from control.queries import Connection, Row
 from control.rules.credits import entitled
 from control.rules.episode import Summary
@@ -20,17 +19,14 @@ from schemas.work import ACTIVE, UNTOUCHED, OrderState
 def incident_told(
     conn: Connection,
     settings: ControlSettings,
-    alert: Alert,
     incident: Row,
     summary: Summary,
     family: FaultFamily,
     now: datetime,
 ) -> None:
-    """For a live incident that has just been told about: the outside hears, an order with its remedies, or an end."""
+    """For a live incident that has just been told about: an order with its remedies, or an end."""
     if incident["state"] == "closed":
         return
-    if incident["order_id"] is None and alert.state == "raised" and incident["opened_at"] == alert.raised_at:
-        tell(conn, settings, "incident.opened", now, **incidents.brief(incident))
     if summary.cleared_at is None:
         _order(conn, settings, incident, family, now)
     else:

@@ -19,8 +19,10 @@ def known_id(*parts: object) -> uuid.UUID:
     return uuid.uuid5(_SPACE, "|".join(str(part) for part in parts))
 
 
-def place(conn: Connection, alert: Alert, *, historic: bool) -> Row:
+def place(conn: Connection, settings: ControlSettings, alert: Alert, now: datetime, *, historic: bool) -> Row:
     """The incident of an alert that was not seen before, made if there is none; the caller holds the station's lock.
+
+    Whoever wants to hear of opened incidents is told where one is made.
 
     A historic alert gets a closed incident of its own. A fresh one joins the open incident of its port and family; if it
     is over already and there is none, it gets a closed one.
@@ -30,12 +32,23 @@ def place(conn: Connection, alert: Alert, *, historic: bool) -> Row:
         return found
     if historic or alert.state == "cleared":
         because = "history: the alert was old on arrival" if historic else "the alert was over when it came"
-        return _add(conn, alert, known_id("episode", alert.id, alert.family), because, history=historic)
+        episode = known_id("episode", alert.id, alert.family)
+        return _add(conn, settings, alert, episode, because, now, history=historic)
     ordinal = one(conn, "incident_count", port=subject(alert), family=alert.family)["n"]
-    return _add(conn, alert, known_id("incident", subject(alert), alert.family, ordinal), None)
+    return _add(conn, settings, alert, known_id("incident", subject(alert), alert.family, ordinal), None, now)
 
 
-def _add(conn: Connection, alert: Alert, incident_id: uuid.UUID, because: str | None, *, history: bool = False) -> Row:
+def _add(
+    conn: Connection,
+    settings: ControlSettings,
+    alert: Alert,
+    incident_id: uuid.UUID,
+    because: str | None,
+    now: datetime,
+    *,
+    history: bool = False,
+) -> Row:
+    """A new incident: open, and told of, unless it is over `because`."""
     summary = summarise([alert])
     added = row(
         conn,
@@ -54,6 +67,8 @@ def _add(conn: Connection, alert: Alert, incident_id: uuid.UUID, because: str | 
     if added is None:  # another intake was faster; the index has waited for it
         return one(conn, "incident_open_of", port=subject(alert), family=alert.family)
     record(conn, INTAKE, "open" if not because else "note", "incident", incident_id, reason=because, alert=alert.id)
+    if because is None:
+        tell(conn, settings, "incident.opened", now, **brief(added))
     return added
 
 

@@ -49,31 +49,40 @@ def take(conn: Connection, settings: ControlSettings, alert: Alert, now: datetim
         old = is_history(alert, now, settings.history_after)
         known = None if newest is None else one(conn, "incident_of_id", incident_id=newest["incident_id"])
         over = newest is not None and newest["state"] == "cleared"
-        incident = _incident(conn, alert, known, over=over, old=old)
+        incident = _incident(conn, settings, alert, known, now, over=over, old=old)
         _enter(conn, alert, incident, now, historic=old)
         if known is not None and known["incident_id"] != incident["incident_id"]:
             incident_left(conn, settings, known, alert, family, now)
         incident, summary = incidents.refresh(conn, incident)
         if not incident["history"]:
-            incident_told(conn, settings, alert, incident, summary, family, now)
+            incident_told(conn, settings, incident, summary, family, now)
             credit_for(conn, settings, alert, incident, family, now)
         if known is not None:
             return Taken.REVISION
         return Taken.HISTORY if old else Taken.NEW
 
 
-def _incident(conn: Connection, alert: Alert, known: Row | None, *, over: bool, old: bool) -> Row:
+def _incident(
+    conn: Connection,
+    settings: ControlSettings,
+    alert: Alert,
+    known: Row | None,
+    now: datetime,
+    *,
+    over: bool,
+    old: bool,
+) -> Row:
     """The incident of an alert: for good the one it was in, unless it is explained by another family now, or comes back.
 
     It comes back if it was `over`, its incident is closed, and it says that something is wrong again. An alert that was live
     when it first came is never history later, however long it goes on.
     """
     if known is None:
-        return incidents.place(conn, alert, historic=old)
+        return incidents.place(conn, settings, alert, now, historic=old)
     comes_back = over and known["state"] == "closed" and alert.state != "cleared"
     if known["history"] or (known["family"] == alert.family and not comes_back):
         return known
-    return incidents.place(conn, alert, historic=False)
+    return incidents.place(conn, settings, alert, now, historic=False)
 
 
 def _enter(conn: Connection, alert: Alert, incident: Row, now: datetime, *, historic: bool) -> None:

@@ -317,6 +317,51 @@ def test_an_alert_that_is_explained_by_another_family_moves_to_its_incident(stat
     assert len(table("credit", station)) == 1
 
 
+@pytest.fixture
+def opened(conn, station, jobs):
+    """The families of the incidents of this test's station that a receiver was told of as opened, in order."""
+
+    def read():
+        bodies = [job["body"] for job in jobs("post_webhook")]
+        of_it = [b for b in bodies if b["type"] == "incident.opened" and b["data"]["port"].startswith(station)]
+        return [body["data"]["family"] for body in of_it]
+
+    return read
+
+
+@pytest.fixture
+def heard(receiver):
+    """Settings with a receiver of all messages."""
+    return ControlSettings(webhooks=(receiver.hook,))
+
+
+def test_every_incident_is_told_of_once_when_it_opens(station, alerts, conn, heard, now, opened):
+    first = alerts.cut(f"{station}/1", "unknown")
+    for alert in (
+        first,
+        alerts.cut(f"{station}/1", "power_module", revision=2, state="updated", id=first.id),
+        alerts.cut(f"{station}/1", "power_module", revision=3, state="cleared", id=first.id),
+        alerts.cut(f"{station}/1", "power_module", revision=4, state="updated", id=first.id),
+    ):
+        take(conn, heard, alert, now)
+
+    assert opened() == ["unknown", "power_module", "power_module"]
+
+
+def test_an_incident_without_an_order_is_told_of_once(station, alerts, conn, heard, now, opened):
+    take(conn, heard, alerts.said(f"{station}/1", "interop"), now)
+    take(conn, heard, alerts.said(f"{station}/1", "interop", source="other"), now)
+
+    assert opened() == ["interop"]
+
+
+def test_history_and_what_was_over_when_it_came_is_not_told_of(station, alerts, conn, heard, now, opened):
+    take(conn, heard, alerts.said(f"{station}/1", onset=now - timedelta(days=2)), now)
+    take(conn, heard, alerts.said(f"{station}/2", state="cleared"), now)
+
+    assert opened() == []
+
+
 def test_an_order_that_a_person_holds_survives_a_better_explanation(station, alerts, taken, table, conn):
     first = alerts.cut(f"{station}/1", "unknown")
     taken(first)
