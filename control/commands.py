@@ -6,7 +6,7 @@ store takes to write (below a second as a rule).
 """
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
@@ -18,6 +18,7 @@ from control.incidents import known_id
 from control.jobs import defer
 from control.queries import Connection, Row, one, row, run
 from control.rules.remedies import REMEDIES, Refuse, Remedy, Send, Station, Wait, may_send
+from control.rules.words import duration
 from control.settings import ControlSettings
 from schemas.work import CommandState
 
@@ -40,8 +41,9 @@ def issue(
     why: str,
     now: datetime,
     safety: bool = False,
+    after: timedelta = timedelta(),
 ) -> uuid.UUID:
-    """Enter a command for the order's port and have it sent after the transaction; its id."""
+    """Enter a command for the order's port and have it sent after the transaction, not before `after` has passed; its id."""
     command_id = known_id("command", order["order_id"], remedy.name, now)
     added = row(
         conn,
@@ -57,12 +59,13 @@ def issue(
         actor=actor,
         why=why,
         created_at=now,
-        expires_at=now + settings.command_ttl,
+        expires_at=now + after + settings.command_ttl,
     )
     if added is not None:
         record(conn, actor, "issue", "command", command_id, reason=why, name=remedy.name, port=order["port"])
-        note(conn, actor, "remedy", f"{remedy.title}: planned", at=now, order=order["order_id"], incident=incident)
-        defer(conn, "send_command", command_id=str(command_id))
+        planned = f"{remedy.title}: " + (f"tried again in {duration(after)}" if after else "planned")
+        note(conn, actor, "remedy", planned, at=now, order=order["order_id"], incident=incident)
+        defer(conn, "send_command", at=now + after if after else None, command_id=str(command_id))
     return command_id
 
 

@@ -7,10 +7,12 @@ Safety families skip all fixes: the port is taken out of service and the order g
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from schemas.faults import FaultFamily
+
+_LONGEST_PAUSE: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ def plan(family: FaultFamily) -> Plan:
 def next_fix(family: FaultFamily, tried: Collection[str]) -> Remedy | None:
     """The gentlest fix of `family` that was not tried yet for this order; None: a truck has to roll."""
     return next((r for r in plan(family).fixes if r.name not in tried), None)
+
+
+def pause(vain: int, first: timedelta) -> timedelta:
+    """How long a measure rests that ended in vain `vain` times in a row, once at least: `first`, doubled each time, up to a day."""
+    return min(first * (1 << min(vain - 1, 20)), _LONGEST_PAUSE)
 
 
 class Send(NamedTuple):

@@ -6,11 +6,13 @@ import orjson
 import pytest
 from psycopg.types.json import Jsonb
 
+from control import desk
 from control.commands import message
 from control.effects import Effects
 from control.take import take
 from control.watch import GRACE, look
 from schemas.messages import Command
+from schemas.work import OrderState, Role
 
 pytestmark = pytest.mark.integration
 
@@ -317,6 +319,76 @@ def test_a_dangerous_port_is_switched_off_even_while_it_charges(conn, settings, 
     due_jobs()
 
     assert [(body["name"], body["port"]) for _, body in sent] == [("unavailable", 1)]
+
+
+@pytest.fixture
+def off(conn, settings, alerts, station, now, due_jobs):
+    """A port that is taken out of service for a danger; the command was sent."""
+    take(conn, settings, alerts.said(f"{station}/1", "isolation"), now)
+    due_jobs()
+
+
+@pytest.mark.parametrize("said", ["rejected", "failed", "expired"])
+def test_a_port_in_danger_is_switched_off_again_if_that_was_in_vain(
+    off, said, answer, due_jobs, clock, settings, table, station, sent
+):
+    for tries in range(3):
+        clock.go(seconds=1)
+        answer(said)
+        assert states(table, station)[-1] == ("unavailable", "pending")
+        assert due_jobs() == 0, "not at once"
+        clock.go(seconds=settings.busy_retry_s * 2**tries)
+        assert due_jobs() == 1
+        assert (len(sent), states(table, station)[-1]) == (tries + 2, ("unavailable", "sent"))
+    assert all(c["safety"] for c in table("command", station))
+
+
+def test_a_measure_that_nobody_answered_is_tried_again(off, due_jobs, clock, settings, table, station, pool):
+    clock.go(seconds=settings.command_ttl_s)
+    clock.now += GRACE + timedelta(seconds=1)
+    look(pool, settings, clock())
+
+    assert states(table, station) == [("unavailable", "expired"), ("unavailable", "pending")]
+
+
+def finish(conn, settings, station, table, clock, to=OrderState.CANCELLED):
+    with conn.transaction():
+        (order,) = table("work_order", station)
+        desk.press(conn, settings, order["number"], to, "user:anna", {Role.OPERATOR}, clock(), reason="a mistake")
+
+
+def test_a_measure_is_not_tried_again_when_the_order_has_ended(
+    off, answer, due_jobs, clock, settings, table, station, conn
+):
+    clock.go(seconds=1)
+    answer("rejected")
+    finish(conn, settings, station, table, clock)
+
+    assert states(table, station) == [("unavailable", "rejected"), ("unavailable", "withdrawn")]
+
+
+def test_a_port_that_was_not_put_back_is_put_back_later(off, answer, due_jobs, clock, settings, table, station, conn):
+    answer("accepted")
+    assert due_jobs() == 0, "a measure is not judged"
+    finish(conn, settings, station, table, clock)
+    due_jobs()
+    clock.go(seconds=1)
+    answer("failed")
+    clock.go(seconds=settings.busy_retry_s)
+    due_jobs()
+
+    assert states(table, station) == [("unavailable", "accepted"), ("available", "failed"), ("available", "sent")]
+
+
+def test_a_limit_that_was_in_vain_is_set_again(conn, settings, alerts, station, now, due_jobs, answer, clock, table):
+    take(conn, settings, alerts.said(f"{station}/1", "cooling"), now)
+    due_jobs()
+    clock.go(seconds=1)
+    answer("failed")
+    clock.go(seconds=settings.busy_retry_s)
+    due_jobs()
+
+    assert states(table, station) == [("derate", "failed"), ("derate", "sent")]
 
 
 @pytest.mark.parametrize("family", ["controller", "lock", "cooling", "contactor", "communication"])

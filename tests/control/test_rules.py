@@ -77,6 +77,12 @@ def test_the_gentlest_remedy_comes_first():
     assert [r.name for r in remedies.plan(catalogue()["controller"]).fixes] == ["soft_reset", "hard_reset"]
 
 
+def test_a_measure_in_vain_is_tried_less_and_less_often():
+    first = timedelta(seconds=30)
+
+    assert [remedies.pause(n, first) for n in (1, 2, 3, 99)] == [first, 2 * first, 4 * first, timedelta(days=1)]
+
+
 def test_a_safety_order_is_never_less_urgent_than_its_family(alerts):
     assert orders.draft(catalogue()["contactor"], "S/1", "P4").priority == "P1"
     assert orders.draft(catalogue()["cooling"], "S/1", "P4").priority == "P4"
