@@ -108,9 +108,13 @@ def close_account(conn: Connection, account: str, actor: str) -> bool:
 
 
 def _allowed(conn: Connection, what: str, roles: Collection[Role], sites: Collection[str] | None) -> None:
-    """A site that is misspelt would be an account that sees nothing and does not say why."""
+    """A site that is misspelt, or no site at all, would be an account that sees nothing and does not say why."""
     if not roles:
         raise AccountError(f"{what} needs at least one role")
+    if sites is not None and not sites:
+        raise AccountError(
+            f"{what} with an empty list of sites sees nothing: name its sites, or leave them out for all"
+        )
     unknown = [] if sites is None else rows(conn, "sites_unknown", sites=sorted(sites))
     if unknown:
         names = ", ".join(found["site"] for found in unknown)

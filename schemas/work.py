@@ -195,4 +195,3 @@ CommandState = Literal[
     "pending", "sending", "sent", "accepted", "rejected", "failed", "expired", "refused", "withdrawn"
 ]
 CreditState = Literal["proposed", "approved", "rejected", "settled"]
-COMMAND_ENDED: Final = frozenset({"accepted", "rejected", "failed", "expired", "refused", "withdrawn"})

@@ -27,9 +27,6 @@ WHERE port_no = %(port_no)s AND from_at < %(end)s AND coalesce(to_at, %(end)s) >
 -- port_commands: the last commands to a port's station
 SELECT name, port, state, created_at, sent_at, answered_at, info FROM command WHERE station = %(station)s ORDER BY command_no DESC LIMIT %(limit)s;
 
--- port_busy: whether a session is running at a port
-SELECT EXISTS (SELECT FROM charging_session WHERE port_no = %(port_no)s AND state = 'open' AND started_at > %(now)s - interval '24 hours') AS busy;
-
 -- port_numbers_of: numbers of ports
 SELECT port, port_no FROM port WHERE port = ANY(%(ports)s) ORDER BY port;
 

@@ -389,6 +389,18 @@ def test_nobody_is_let_in_for_a_site_that_does_not_exist(site, station, method, 
 
     assert answer.status_code == 422, answer.text
     assert answer.json()["detail"] == "the registry has no site b-99: import it first, or mend the name"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("PUT", "/v1/accounts/zoe", {"password": "long enough for one"}), ("POST", "/v1/tokens", {"name": "grafana"})],
+)
+def test_nobody_is_let_in_for_no_site_at_all(site, method, path, body):
+    client = site.client(token=site.token(Role.ADMIN), headers={"accept": "application/json"})
+    answer = client.request(method, path, json=body | {"roles": ["crew"], "sites": []})
+
+    assert answer.status_code == 422, answer.text
+    assert "sees nothing" in answer.json()["detail"]
     assert "zoe" not in client.get("/v1/accounts").text
 
 
