@@ -755,8 +755,9 @@ CREATE INDEX charging_session_repair ON charging_session USING btree (started_at
 CREATE INDEX charging_session_started ON charging_session USING btree (started_at);
 CREATE INDEX command_order ON command USING btree (order_id);
 CREATE INDEX command_station ON command USING btree (station, created_at);
-CREATE INDEX command_unanswered ON command USING btree (sent_at) WHERE (state = ANY (ARRAY['sending'::text, 'sent'::text]));
+CREATE INDEX command_unanswered ON command USING btree (expires_at) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text]));
 CREATE INDEX credit_incident ON credit USING btree (incident_id);
+CREATE INDEX credit_to_decide ON credit USING btree (proposed_at) WHERE (state = 'proposed'::text);
 CREATE INDEX failure_risk_midnight ON failure_risk USING btree (at) WHERE (EXTRACT(hour FROM (at AT TIME ZONE 'UTC'::text)) = (0)::numeric);
 CREATE INDEX finding_order ON finding USING btree (order_id);
 CREATE INDEX inbox_incident ON inbox USING btree (incident_id);
@@ -770,6 +771,7 @@ CREATE INDEX note_order ON note USING btree (order_id, note_no);
 CREATE INDEX port_station ON port USING btree (station);
 CREATE INDEX reject_received_at ON reject USING btree (received_at);
 CREATE INDEX work_order_station ON work_order USING btree (station, opened_at);
+CREATE INDEX work_order_to_verify ON work_order USING btree (number) WHERE (state = 'resolved'::text);
 CREATE UNIQUE INDEX incident_one_open ON incident USING btree (port, family) WHERE (state = 'open'::text);
 CREATE UNIQUE INDEX model_one_live ON model USING btree ((true)) WHERE (state = 'live'::text);
 CREATE UNIQUE INDEX work_order_one_active ON work_order USING btree (port, family) WHERE (state <> ALL (ARRAY['resolved'::text, 'verified'::text, 'cancelled'::text]));
