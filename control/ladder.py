@@ -111,8 +111,8 @@ def gave_up(
 
 
 def judge(conn: Connection, settings: ControlSettings, command: Row, now: datetime) -> None:
-    """Some time after a fix was accepted: if its order is still in the remote attempt, it did not help."""
-    if command["state"] != "accepted" or command["order_id"] is None:
+    """Some time after a fix was accepted: if its order is still in the remote attempt, it did not help. Measures are not judged."""
+    if command["state"] != "accepted" or command["order_id"] is None or not REMEDIES[command["name"]].fixes:
         return
     order = locked(conn, command["order_id"])
     if order["state"] == OrderState.REMOTE_ATTEMPT:

@@ -380,6 +380,19 @@ def test_a_port_that_was_not_put_back_is_put_back_later(off, answer, due_jobs, c
     assert states(table, station) == [("unavailable", "accepted"), ("available", "failed"), ("available", "sent")]
 
 
+def test_a_measure_that_was_accepted_is_not_judged_and_not_repeated(
+    conn, settings, alerts, station, now, due_jobs, answer, effects, table
+):
+    take(conn, settings, alerts.said(f"{station}/1", "cooling"), now)
+    due_jobs()
+    answer("accepted")
+    conn.execute("UPDATE work_order SET state = 'remote_attempt' WHERE station = %s", (station,))
+
+    effects.judge_remedy(str(table("command", station)[0]["command_id"]))
+
+    assert states(table, station) == [("derate", "accepted")]
+
+
 def test_a_limit_that_was_in_vain_is_set_again(conn, settings, alerts, station, now, due_jobs, answer, clock, table):
     take(conn, settings, alerts.said(f"{station}/1", "cooling"), now)
     due_jobs()
