@@ -26,7 +26,7 @@ _SOURCES: Final = np.array([None, "meter", "register", "power"], object)
 class Told(NamedTuple):
     """What the row of a session says of its marks and states; times in microseconds (NONE: unknown), registers in mWh.
 
-    `times` are by phase, up to `since`; after that the session is in `phase`. `charging_state`: whether one was told.
+    `times` are by phase, up to `since`; after that the session is in `phase`. `charging_state`: whether one was told up to then.
     """
 
     connector: int | None
@@ -85,9 +85,10 @@ class Figures:
         columns = [np.array(column) for column in list(zip(*told, strict=True))[6:]]
         (self.attempt_at, self.started_at, self.ended_at, self.charging_from, self.meter_start, self.meter_end,
          self.quality, since, phase, self.times, self.charging_state) = columns  # fmt: skip
-        self.quality = self.quality.copy()
-        self.times = self.times.copy()
+        self.quality, self.times = self.quality.copy(), self.times.copy()
+        self.charging_state = self.charging_state.copy()
         self.times[np.arange(len(told)), phase] += until - since
+        self.charging_state |= (until > since) & (phase != Phase.IN_USE)
         self._weigh_energy()
         self._time_by_power()
 
