@@ -78,7 +78,13 @@ class ControlSettings(BaseModel):
     verify_after_s: Annotated[
         float, Field(ge=0, description="Time for an accepted remedy to show; after it the next one is tried")
     ] = 300.0
-    busy_retry_s: Annotated[float, Field(gt=0, description="While a session runs a reset waits and looks again")] = 30.0
+    busy_retry_s: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="While a session runs a reset waits and looks again; the first pause before a lost measure is tried again",
+        ),
+    ] = 30.0
     resets_per_day: Annotated[int, Field(ge=0, description="Resets a station gets in 24 hours at most")] = 2
     answers_every_s: Annotated[float, Field(gt=0, description="How often answers of stations are looked for")] = 1.0
 
