@@ -101,7 +101,7 @@ class Intake:
             return False
         seen.updated[event.port, session] = event.at
         known = [] if port is None else [draft for draft in port.sessions if draft.session == session]
-        return not any(draft.start is not None or draft.started_at <= event.at for draft in known)
+        return not any(d.start is not None or (d.update is not None and d.update.at <= event.at) for d in known)
 
     def _turn_of(
         self, slot: NDArray[np.intp], seq: NDArray[np.int64], turning: list[tuple[int, Event]]

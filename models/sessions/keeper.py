@@ -189,9 +189,12 @@ class Keeper:
         self.book.shown_until[[window.row for window in after]] = NONE
         port.prune()
         changed = [draft for draft in drafts if signs.get(id(draft.lead.ledger)) != _sign(draft)]
-        for draft in changed:
-            self.mark_dirty(port, draft)
-        return sorted(old - {draft.key for draft in drafts}), changed
+        gone = old - {draft.key for draft in drafts}
+        first = min((draft.started_at for draft in (drafts if gone else changed)), default=OPEN)
+        for draft in drafts:
+            if draft.started_at >= first:  # later ones, too: an attempt begins after the session before it
+                self.mark_dirty(port, draft)
+        return sorted(gone), changed
 
     def forget(self, port: Port, draft: Draft) -> None:
         """Let go of a session for good."""

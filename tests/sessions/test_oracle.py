@@ -44,6 +44,7 @@ def by_port(alerts):
 @settings(max_examples=150, deadline=None)
 @given(seeds)
 @example(6959941)  # the first charging state of a session that goes on is its last one
+@example(51484780024778)  # a late end of the session before moves the attempt of the next one
 def test_a_history_gives_the_rows_of_the_oracle(seed):
     maker = world.Maker(seed)
     lines = maker.arrived()
@@ -57,6 +58,8 @@ def test_a_history_gives_the_rows_of_the_oracle(seed):
 
 @settings(max_examples=100, deadline=None)
 @given(seeds)
+@example(253712819406046)  # an update of a session of which only the end was told moves its start
+@example(82954135361673)
 def test_rows_and_alerts_do_not_depend_on_cuts_restarts_and_repeats(seed):
     maker = world.Maker(seed, ports=3)
     lines = maker.arrived(repeats=0.3)
