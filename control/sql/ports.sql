@@ -46,7 +46,7 @@ SELECT t.site, t.name, count(p.port) AS ports,
     count(*) FILTER (WHERE u.state = 'up' AND u.at > %(since)s) AS up,
     count(*) FILTER (WHERE u.state = 'down' AND u.reason <> 'silence' AND u.at > %(since)s) AS down
 FROM site t JOIN station s USING (site) JOIN port p USING (station) LEFT JOIN uptime_now u USING (port_no)
-WHERE p.number > 0 AND NOT p.discovered AND s.retired_at IS NULL
+WHERE p.number > 0 AND NOT p.discovered AND coalesce(s.retired_at > now(), true)
 GROUP BY t.site, t.name ORDER BY t.name, t.site;
 
 -- site_show: a site for the public
@@ -59,11 +59,11 @@ SELECT p.port, p.station, p.number, p.kind, p.rated_w, u.at, u.state, u.reason, 
      WHERE i.state = 'open' AND i.station = p.station AND (i.port = p.port OR i.port = p.station || '/0')
      ORDER BY w.opened_at DESC LIMIT 1) AS order_state
 FROM port p JOIN station s USING (station) LEFT JOIN uptime_now u USING (port_no)
-WHERE s.site = %(site)s AND p.number > 0 AND s.retired_at IS NULL AND (%(port)s::text IS NULL OR p.port = %(port)s)
+WHERE s.site = %(site)s AND p.number > 0 AND coalesce(s.retired_at > now(), true) AND (%(port)s::text IS NULL OR p.port = %(port)s)
 ORDER BY p.station, p.number;
 
 -- public_port: a port for the public, by its id
-SELECT p.port, s.site FROM port p JOIN station s USING (station) WHERE p.port = %(port)s AND p.number > 0 AND s.retired_at IS NULL;
+SELECT p.port, s.site FROM port p JOIN station s USING (station) WHERE p.port = %(port)s AND p.number > 0 AND coalesce(s.retired_at > now(), true);
 
 -- counts: what the head of the pages shows
 SELECT (SELECT count(*) FROM incident i LEFT JOIN station s USING (station)

@@ -449,7 +449,8 @@ def test_an_incident_is_listed_with_the_name_of_its_site_and_remedies_have_title
 
 @pytest.mark.integration
 def test_a_station_that_was_taken_away_is_no_longer_shown_to_the_public(site, conn, station):
-    assert f"{station}/1" in site.client().get(f"/status/site-{station}").text
+    conn.execute("UPDATE station SET retired_at = now() + interval '1 day' WHERE station = %s", (station,))
+    assert f"{station}/1" in site.client().get(f"/status/site-{station}").text, "it is announced, not done"
     conn.execute("UPDATE station SET retired_at = now() WHERE station = %s", (station,))
 
     assert f"{station}/1" not in site.client().get(f"/status/site-{station}").text

@@ -11,7 +11,7 @@ LEFT JOIN LATERAL (SELECT count(*)::int AS incidents, min(severity) AS severity 
                    WHERE state = 'open' AND port IN (p.port, p.station || '/0')) i ON true
 LEFT JOIN LATERAL (SELECT number, state FROM work_order WHERE state NOT IN ('resolved', 'verified', 'cancelled')
                    AND port IN (p.port, p.station || '/0') ORDER BY priority, opened_at LIMIT 1) w ON true
-WHERE p.number > 0 AND p.retired_at IS NULL;
+WHERE p.number > 0 AND coalesce(p.retired_at > now(), true);
 COMMENT ON VIEW pub.port_now IS 'Every charging port in service as it is now: state, rolling uptime, open incidents, its most urgent order';
 
 CREATE VIEW pub.outage AS
