@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from models.anomaly.arrays import Bools, Float32, Lanes, PortArrays, Slots, before, ends, starts
+from models.anomaly.arrays import Bools, Lanes, PortArrays, Slots, before, ends, last_true, starts
 from models.anomaly.decide import Decider, Evidence
 from models.anomaly.features import SIGNS
 from models.anomaly.ticks import Ticks
@@ -92,7 +92,8 @@ class Signs:
         tail = ends(first)
         for i, name in enumerate(_STUCK):
             values = t.channel(name)[rows]
-            held = _held(values, first, last[slot, i])
+            told = last_true(np.isfinite(values), first)
+            held = np.where(told >= 0, values[told], last[slot, i])
             yes[:, len(_MISSING) + i] = values == before(held, first, last[slot, i])
             known[:, len(_MISSING) + i] = np.isfinite(values)
             last[slot[tail], i] = held[tail]
@@ -128,14 +129,6 @@ class Signs:
             ]  # fmt: skip
             told += [(int(t.origin[row]), row, a) for a in self.decider.tick(port, at, int(t.received[row]), evidence)]
         return told
-
-
-def _held(values: Float32, first: Bools, earlier: Float32) -> Float32:
-    """The newest value so far of each run of rows that begins at `first`: `earlier` where the run has had none."""
-    row = np.arange(len(values))
-    begin = np.maximum.accumulate(np.where(first, row, 0))
-    newest = np.maximum.accumulate(np.where(np.isfinite(values), row, -1))
-    return np.where(newest >= begin, values[newest], earlier)
 
 
 def _step(s: dict[str, np.ndarray], yes: Bools, known: Bools, context: Slots) -> tuple[np.ndarray, np.ndarray]:
