@@ -18,12 +18,13 @@ from connectors.timescale.migrate import migrate
 from connectors.timescale.pool import connect, open_pool
 from connectors.timescale.ports import discover
 from connectors.timescale.settings import DatabaseSettings
-from control.accounts import make_token
+from control.accounts import make_token, put_account
 from control.app import create_app
 from control.context import Context
 from control.settings import ControlSettings, WebhookSettings
 from control.take import take
 from schemas.alerts import Alert, alert_id
+from schemas.work import Role
 
 TLS = ssl.create_default_context()  # made once: reading the authorities takes longer than most tests
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -286,3 +287,27 @@ def site(database_settings):
         made = Site(pool, ControlSettings(public_rate="100000/minute", login_rate="100000/minute"))
         yield made
         made.close()
+
+
+@pytest.fixture
+def anna(site, conn):
+    """A client signed in as an admin."""
+    password = "correct horse battery"
+    put_account(conn, "anna", password, {Role.ADMIN}, None, "rule:test")
+    return site.signed_in("anna", password)
+
+
+@pytest.fixture
+def csrf():
+    """The secret of the forms of a client's session."""
+
+    def read(client, path="/account"):
+        return re.search(r'name="csrf" value="([^"]+)"', client.get(path).text)[1]
+
+    return read
+
+
+@pytest.fixture
+def port_no(conn, station):
+    """The number of the station's port 1."""
+    return conn.execute("SELECT port_no FROM port WHERE port = %s", (f"{station}/1",)).fetchone()[0]
